@@ -1,0 +1,54 @@
+"""Every error a user can meet.
+
+    StorecastError
+    ├── DataError       the sales data or an events file was refused
+    ├── RequestError    the request itself cannot be met (horizon, series, level, cutoff)
+    ├── ArtifactError   a model folder is damaged, tampered with or of an unknown schema
+    ├── RegistryError   the model registry refused or cannot be reached
+    └── SetupError      something the machine must bring is missing
+
+A message says what, where, what was expected, what was found, and the remedy.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ArtifactError", "DataError", "RegistryError", "RequestError", "SetupError", "StorecastError"]
+
+
+class StorecastError(Exception):
+    """Base of all refusals; the command line prints it without a traceback and exits with 1.
+
+    Parameters: ``what`` went wrong (one sentence), ``where`` (file, row, column, series), what was
+    ``expected`` and ``found``, and the ``remedy`` (one sentence that says what to do).
+    """
+
+    def __init__(
+        self, what: str, *, where: str = "", expected: str = "", found: str = "", remedy: str = ""
+    ) -> None:
+        self.what, self.where, self.expected, self.found, self.remedy = what, where, expected, found, remedy
+        super().__init__(self.message())
+
+    def message(self) -> str:
+        """The error as lines a person can act on; empty parts are left out."""
+        parts = [("where", self.where), ("expected", self.expected), ("found", self.found), ("remedy", self.remedy)]
+        return "\n".join([self.what] + [f"  {name}: {text}" for name, text in parts if text])
+
+
+class DataError(StorecastError):
+    """The sales data or an events file was refused; nothing was changed."""
+
+
+class RequestError(StorecastError):
+    """The request cannot be met: a horizon, series, level or cutoff out of range."""
+
+
+class ArtifactError(StorecastError):
+    """A model folder is damaged, tampered with, or of a schema this version does not know."""
+
+
+class RegistryError(StorecastError):
+    """The model registry refused the change or cannot be reached."""
+
+
+class SetupError(StorecastError):
+    """Something that the machine must bring is missing."""

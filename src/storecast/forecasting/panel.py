@@ -1,0 +1,106 @@
+"""The panel: its columns, its frame form and its weeks x series matrix form.
+
+Long form (a pandas frame, one row a series and week):
+
+===============  ================  ==========================================================
+column           dtype             meaning
+===============  ================  ==========================================================
+``unique_id``    str               series key: ``STORE`` or ``STORE_DEPT``
+``ds``           datetime64[ns]    the week's anchor date, as in the file (any weekday)
+``y``            float64           sales of that week, in the panel's unit; never NaN here
+``store``        str, optional     parent in the hierarchy; absent in a flat panel
+``dept``         str, optional     the block the series belongs to; absent in a panel of stores
+``type``         str, optional     static: store type
+``size``         float64, opt.     static: store size
+``is_holiday``   bool, optional    the file's own holiday flag (weights, checks)
+others           float64, opt.     observed exogenous: ``temperature``, ``fuel_price``, ``cpi``,
+                                   ``unemployment``, ``markdown1`` .. ``markdown5``; NaN = unknown
+===============  ================  ==========================================================
+
+A missing row is a missing week: it is NaN in the matrix and never zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+__all__ = ["DEPT", "DS", "OBSERVED", "STATIC", "STORE", "UNIQUE_ID", "Panel", "Y"]
+
+UNIQUE_ID, DS, Y, STORE, DEPT = "unique_id", "ds", "y", "store", "dept"
+IS_HOLIDAY = "is_holiday"
+STATIC = ("type", "size")
+OBSERVED = ("temperature", "fuel_price", "cpi", "unemployment", *(f"markdown{i}" for i in range(1, 6)))
+
+Float = NDArray[np.float64]
+Days = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """All histories as one weeks x series matrix.
+
+    ``weeks`` (T,) datetime64[D], consecutive, seven days apart; ``keys`` (N,) str; ``values`` (T, N)
+    sales, NaN = missing; ``stores`` (N,) and ``blocks`` (N,) str: parent store and block of each
+    series (block: its department, or "" for one block of all); ``static`` name -> (N,);
+    ``observed`` name -> (T, N), NaN = unknown.
+    """
+
+    weeks: Days
+    keys: NDArray[np.str_]
+    values: Float
+    stores: NDArray[np.str_]
+    blocks: NDArray[np.str_]
+    static: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+    observed: dict[str, Float] = field(default_factory=dict)
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> Panel:
+        """Pivot a long frame (columns above) to matrices; the frame must have passed ``quality``."""
+        keys, column = np.unique(frame[UNIQUE_ID].to_numpy(dtype=str), return_inverse=True)
+        ds = frame[DS].to_numpy(dtype="datetime64[D]")
+        weeks = np.arange(ds.min(), ds.max() + 1, 7)
+        row = ((ds - ds.min()).astype(np.int64)) // 7
+        first = np.full(len(keys), -1, dtype=np.int64)
+        first[column[::-1]] = np.arange(len(frame))[::-1]
+
+        def matrix(name: str) -> Float:
+            out = np.full((len(weeks), len(keys)), np.nan)
+            out[row, column] = frame[name].to_numpy(dtype=np.float64)
+            return out
+
+        def label(name: str) -> NDArray[np.str_]:
+            if name not in frame:
+                return np.full(len(keys), "", dtype=str) if name == DEPT else keys.astype(str)
+            return frame[name].to_numpy(dtype=str)[first]
+
+        return cls(
+            weeks=weeks,
+            keys=keys.astype(str),
+            values=matrix(Y),
+            stores=label(STORE),
+            blocks=label(DEPT),
+            static={n: frame[n].to_numpy()[first] for n in STATIC if n in frame},
+            observed={n: matrix(n) for n in OBSERVED if n in frame},
+        )
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether several series share a store, so that sums by store are a level of their own."""
+        return len(np.unique(self.stores)) < len(self.keys)
+
+    def up_to(self, cutoff: np.datetime64) -> Panel:
+        """The same panel as it was known at ``cutoff`` (its week included)."""
+        n = int(np.searchsorted(self.weeks, cutoff, side="right"))
+        return Panel(
+            weeks=self.weeks[:n],
+            keys=self.keys,
+            values=self.values[:n],
+            stores=self.stores,
+            blocks=self.blocks,
+            static=self.static,
+            observed={k: v[:n] for k, v in self.observed.items()},
+        )
