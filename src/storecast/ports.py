@@ -1,0 +1,87 @@
+"""Protocols of the outside world, and the plain data that crosses them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ArtifactContent", "ArtifactStore", "ModelVersion", "Registry"]
+
+
+@dataclass(frozen=True)
+class ArtifactContent:
+    """What one fitted forecaster is made of: data only, nothing that could run.
+
+    ``arrays``: numbers, booleans, dates or fixed-width text; ``texts``: whole text files by name
+    (LightGBM models); ``meta``: a JSON object (configuration, metrics, data hash, code version).
+    """
+
+    arrays: Mapping[str, NDArray[np.generic]]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ArtifactStore(Protocol):
+    """Immutable artifact folders, each with one digest."""
+
+    def save(self, content: ArtifactContent, folder: str) -> str:
+        """Write the folder whole or not at all; return its digest (hex SHA-256)."""
+        ...
+
+    def load(self, folder: str, digest: str | None = None) -> ArtifactContent:
+        """Read a folder back after checking every digest; raises ``ArtifactError``."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered version: ``metrics`` and ``tags`` are what was recorded with it."""
+
+    name: str
+    version: int
+    digest: str
+    created: str
+    aliases: tuple[str, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Registry(Protocol):
+    """Named models with immutable versions; aliases ``champion`` and ``challenger`` move between them."""
+
+    def register(
+        self,
+        name: str,
+        content: ArtifactContent,
+        *,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        files: Mapping[str, bytes],
+    ) -> ModelVersion:
+        """Track a run and register its artifact as the next version of ``name``, alias ``challenger``."""
+        ...
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions of ``name``, newest first; empty where the name is unknown."""
+        ...
+
+    def champion(self, name: str) -> ModelVersion | None:
+        """The version that carries the alias ``champion``, if any."""
+        ...
+
+    def load(self, name: str, version: int) -> ArtifactContent:
+        """The artifact of one version, its digests checked."""
+        ...
+
+    def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
+        """Move ``champion`` to ``version``; the version it came from is recorded for ``rollback``."""
+        ...
+
+    def rollback(self, name: str, *, who: str, why: str) -> ModelVersion:
+        """Move ``champion`` back to the version recorded at the last promotion."""
+        ...
