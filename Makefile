@@ -1,0 +1,116 @@
+# Everything a person or a build server does here is a target; `make` lists them.
+# Recipes are plain POSIX sh; every path is relative, so the clone may lie under any name.
+
+# The Python to build .venv with; asked for only when .venv is built.
+PYTHON ?= $(shell tools/find-python python3.13 python3.12 python3.11 python3)
+# Test processes side by side. More than four only fight for memory bandwidth.
+WORKERS ?= $(shell .venv/bin/python -c 'import os; print(max(1, min(4, os.cpu_count() or 1)))')
+# More arguments for pytest: make test ARGS="-k calendar"
+ARGS ?=
+
+BIN := .venv/bin
+RUNTIME := .venv/.runtime
+DEV := .venv/.dev
+LOCKER := build/locker
+UV_COMPILE = $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate $(ARGS) --group build
+
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+# `make -j clean setup` must not empty what it fills.
+ifneq (,$(filter clean format lock,$(MAKECMDGOALS)))
+.NOTPARALLEL:
+endif
+
+.PHONY: help
+help: ## list the targets
+	@echo 'Storecast: make TARGET'
+	@echo
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '  make run DATA=path     from a sales file, zip or folder; without DATA from sample data'
+	@echo '  make test ARGS="-x"    more arguments for pytest'
+	@echo '  make PYTHON=path ...   another Python for .venv (3.11 to 3.13)'
+
+# The environment. Two stamps: what runs Storecast, and what tests it. They are remade when a lock
+# or pyproject.toml changes, so that any other start costs nothing.
+
+.PHONY: setup
+setup: $(RUNTIME) ## make .venv and install what Storecast needs, from the lock
+
+$(BIN)/python:
+	@set -e; python="$(PYTHON)"; test -n "$$python"; \
+	echo "Checking what this machine brings ($$python)"; \
+	"$$python" tools/preflight.py; \
+	echo "Making the virtual environment .venv"; \
+	"$$python" -m venv --clear .venv || { rm -rf .venv; exit 1; }
+
+$(RUNTIME): $(BIN)/python requirements.lock pyproject.toml
+	@$(BIN)/python tools/preflight.py
+	@echo "Installing the packages of requirements.lock"
+	@$(BIN)/python tools/install.py requirements.lock
+	@echo "Installing storecast itself"
+	@$(BIN)/python tools/install.py --project
+	@touch $@
+
+$(DEV): $(RUNTIME) requirements-dev.lock
+	@echo "Installing the packages of requirements-dev.lock (tests and checks)"
+	@$(BIN)/python tools/install.py requirements-dev.lock
+	@touch $@
+
+.PHONY: setup-ci
+setup-ci: ## install the system packages that the tests need (apt)
+	@tools/install-system-packages
+
+# DATA reaches the shell by the environment, never as text of the recipe: any file name is safe.
+.PHONY: run
+run: export STORECAST_RUN_DATA := $(DATA)
+run: $(RUNTIME) ## from sales data to forecasts and a report [DATA=path]
+	@$(BIN)/storecast run $(if $(DATA),"$$STORECAST_RUN_DATA")
+
+.PHONY: test
+test: $(DEV) ## run the tests
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e" $(ARGS)
+
+.PHONY: e2e
+e2e: $(DEV) ## run the long end-to-end tests
+	@$(BIN)/python -m pytest -m e2e $(ARGS)
+
+.PHONY: check
+check: lint types contracts ## every static check: lint, types, contracts
+
+.PHONY: lint
+lint: $(DEV) ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(DEV) ## mypy, strict
+	@$(BIN)/mypy
+
+.PHONY: contracts
+contracts: $(DEV) ## which module may import which (.importlinter)
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: $(DEV) ## rewrite the code as ruff has it
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(RUNTIME) ## measure every figure of the README
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# Existing pins stay unless ARGS="--upgrade" (or --upgrade-package NAME) asks for newer ones.
+.PHONY: lock
+lock: ## re-make both locks, with hashes, for every supported system
+	@test -x $(LOCKER)/bin/uv || { "$(PYTHON)" -m venv $(LOCKER) && $(LOCKER)/bin/pip install -q uv; }
+	@$(UV_COMPILE) --output-file requirements.lock pyproject.toml
+	@$(UV_COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+.PHONY: clean
+clean: ## remove .venv, caches and build output; never data or models
+	@rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
