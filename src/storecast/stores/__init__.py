@@ -1,0 +1,1 @@
+"""Everything outside: files, registry. Each store satisfies a protocol of ``ports``."""

@@ -1,0 +1,198 @@
+"""Artifact folders: one fitted forecaster as plain data files that cannot run code.
+
+    <folder>/manifest.json        schema version, meta, and size and SHA-256 of every other file
+    <folder>/<array name>.npy     one array each, written and read without pickle, memory-mappable
+    <folder>/<text name>.txt      one UTF-8 text each
+
+The folder's digest is the SHA-256 of the canonical manifest (sorted keys, one form of each number), so
+it covers every byte of every file; the manifest repeats it, so that a hand-edited one is noticed even
+where no digest is given. The digest to trust is the one the registry recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast import __version__
+from storecast.errors import ArtifactError
+from storecast.ports import ArtifactContent
+from storecast.stores.folders import FolderReader, write_folder
+from storecast.stores.manifest import MANIFEST, MAX_BYTES, REMEDY, Entry, Manifest, parse, render
+
+__all__ = ["ArtifactFolders"]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*", re.ASCII)
+_MAX_NAME = 120
+_MAGIC = b"\x93NUMPY\x01\x00"
+# what numpy writes for a plain array, matched instead of evaluated
+_HEADER = re.compile(
+    r"\{'descr': '(?P<descr>[<|][a-zA-Z]\d{1,9}(\[\w{1,9}\])?)', 'fortran_order': False, "
+    r"'shape': \((?P<shape>|\d{1,18},|\d{1,18}(, \d{1,18}){1,30})\), \} *\n",
+    re.ASCII,
+)
+# booleans, integers, floats, fixed-width text and bytes, dates and spans: nothing that points to objects
+_KINDS = "biufUSMm"
+
+
+class ArtifactFolders:
+    """The ``ArtifactStore`` on a file system; folders are immutable once written.
+
+    >>> digest = ArtifactFolders().save(content, "home/model")     # doctest: +SKIP
+    >>> content = ArtifactFolders().load("home/model", digest)     # doctest: +SKIP
+    """
+
+    def save(self, content: ArtifactContent, folder: str) -> str:
+        """Write ``content`` as ``folder``, whole or not at all, and return its digest.
+
+        The same content gives the same digest on every machine. Raises ``ArtifactError`` where a name
+        or value cannot be stored as plain data, where ``folder`` exists, or the disk refuses.
+        """
+        arrays: dict[str, Entry] = {}
+        texts: dict[str, Entry] = {}
+        digest = ""
+
+        def files() -> Iterator[tuple[str, bytes]]:  # one file in memory at a time
+            nonlocal digest
+            for name, array in sorted(content.arrays.items()):
+                file, data = _file_name(name, ".npy", folder), _array_bytes(name, array)
+                arrays[name] = Entry(len(data), hashlib.sha256(data).hexdigest())
+                yield file, data
+            for name, text in sorted(content.texts.items()):
+                file, data = _file_name(name, ".txt", folder), _text_bytes(name, text)
+                texts[name] = Entry(len(data), hashlib.sha256(data).hexdigest())
+                yield file, data
+            data, digest = render(Manifest(__version__, arrays, texts, content.meta))
+            yield MANIFEST, data
+
+        write_folder(Path(folder), files())
+        return digest
+
+    def load(self, folder: str, digest: str | None = None) -> ArtifactContent:
+        """Read ``folder`` back after checking names, sizes and digests of all its files.
+
+        ``digest``: the one recorded at registration; where it is given, the folder must be that very
+        one. Arrays are views of the bytes that were hashed and therefore read-only. Raises
+        ``ArtifactError`` on anything missing, extra, linked, resized, altered or unknown.
+        """
+        root = Path(folder)
+        with FolderReader(root) as files:
+            manifest, found = parse(files.read(MANIFEST, limit=MAX_BYTES), str(root / MANIFEST))
+            if digest is not None and found != digest:
+                raise ArtifactError(
+                    "the model folder is not the one that was registered",
+                    where=folder,
+                    expected=f"digest {digest}",
+                    found=f"digest {found}",
+                    remedy=REMEDY,
+                )
+            arrays = {_file_name(name, ".npy", folder): entry for name, entry in manifest.arrays.items()}
+            texts = {_file_name(name, ".txt", folder): entry for name, entry in manifest.texts.items()}
+            files.check_names({MANIFEST, *arrays, *texts})
+            return ArtifactContent(
+                arrays={n[:-4]: _array_from(_checked(files, n, e), str(root / n)) for n, e in arrays.items()},
+                texts={n[:-4]: _text_from(_checked(files, n, e), str(root / n)) for n, e in texts.items()},
+                meta=manifest.meta,
+            )
+
+
+def _file_name(name: str, suffix: str, where: str) -> str:
+    if len(name) > _MAX_NAME or not _NAME.fullmatch(name):
+        raise ArtifactError(
+            "a name in the model folder is not a plain file name",
+            where=where,
+            expected=f"at most {_MAX_NAME} of a-z 0-9 _ - and single dots between them",
+            found=repr(name[:_MAX_NAME]),
+            remedy="rename it, or take the folder from a source you trust",
+        )
+    return name + suffix
+
+
+def _plain(dtype: np.dtype[np.generic]) -> bool:
+    # long double differs between machines; a record could hide an object
+    known = dtype.kind in _KINDS and not dtype.hasobject and dtype.itemsize > 0
+    return known and (dtype.kind != "f" or dtype.itemsize <= 8)
+
+
+def _array_bytes(name: str, array: NDArray[np.generic]) -> bytes:
+    array = np.asarray(array)
+    if not _plain(array.dtype):
+        raise ArtifactError(
+            "an array cannot be stored as plain data",
+            where=name,
+            expected="numbers, booleans, dates or fixed-width text",
+            found=f"dtype {array.dtype}",
+            remedy="convert it, for example with astype(str) or astype(float)",
+        )
+    # one byte order and one layout, so that equal content has equal digests everywhere
+    plain = np.asarray(array.astype(array.dtype.newbyteorder("<"), copy=False), order="C")
+    out = io.BytesIO()
+    np.lib.format.write_array(out, plain, version=(1, 0), allow_pickle=False)
+    return out.getvalue()
+
+
+def _text_bytes(name: str, text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ArtifactError(
+            "a text cannot be written as UTF-8",
+            where=name,
+            found=str(error),
+            remedy="remove the lone surrogates",
+        ) from error
+
+
+def _array_from(data: bytes, where: str) -> NDArray[np.generic]:
+    """The array in ``data``: header matched and not evaluated, values taken in place."""
+
+    def refused(found: str) -> ArtifactError:
+        return ArtifactError(
+            "an array file is not readable as plain data",
+            where=where,
+            expected="a .npy file of numbers, booleans, dates or fixed-width text",
+            found=found,
+            remedy=REMEDY,
+        )
+
+    length = int.from_bytes(data[8:10], "little")
+    header = _HEADER.fullmatch(data[10 : 10 + length].decode("latin1"))
+    if data[:8] != _MAGIC or len(data) < 10 + length or header is None:
+        raise refused("another header than that of a plain array in .npy format 1.0")
+    shape = tuple(int(size) for size in re.findall(r"\d+", header["shape"]))
+    start = 10 + length
+    try:
+        dtype: np.dtype[np.generic] = np.dtype(header["descr"])
+        if not _plain(dtype) or math.prod(shape) * dtype.itemsize != len(data) - start:
+            raise refused(f"dtype {dtype} and shape {shape} over {len(data) - start} bytes")
+        return np.frombuffer(data, dtype=dtype, count=math.prod(shape), offset=start).reshape(shape)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise refused(f"dtype {header['descr']}, shape {shape}") from error
+
+
+def _text_from(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        what = "a text file of the model folder is not UTF-8"
+        raise ArtifactError(what, where=where, found=str(error), remedy=REMEDY) from error
+
+
+def _checked(files: FolderReader, name: str, entry: Entry) -> bytes:
+    data = files.read(name, size=entry.size)
+    if (digest := hashlib.sha256(data).hexdigest()) != entry.sha256:
+        raise ArtifactError(
+            "a file of the model folder was altered",
+            where=str(files.root / name),
+            expected=f"SHA-256 {entry.sha256}",
+            found=f"SHA-256 {digest}",
+            remedy=REMEDY,
+        )
+    return data
