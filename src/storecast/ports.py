@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ArtifactContent", "ArtifactStore", "ModelVersion", "Registry"]
+__all__ = ["ArtifactContent", "ArtifactStore", "ModelVersion", "Move", "Registry"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,21 @@ class ModelVersion:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Move:
+    """One recorded move of the alias ``champion``: from ``previous`` (None: nothing served) to ``version``.
+
+    ``kind``: ``promote`` or ``rollback``; ``at``: ISO 8601, UTC.
+    """
+
+    kind: str
+    version: int
+    previous: int | None
+    who: str
+    why: str
+    at: str
+
+
 class Registry(Protocol):
     """Named models with immutable versions; aliases ``champion`` and ``challenger`` move between them."""
 
@@ -79,9 +94,20 @@ class Registry(Protocol):
         ...
 
     def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
-        """Move ``champion`` to ``version``; the version it came from is recorded for ``rollback``."""
+        """Move ``champion`` to ``version``; the version it came from is recorded for ``rollback``.
+
+        ``version`` loses the alias ``challenger``. Nothing moves, and nothing is recorded, where it is
+        the champion already.
+        """
         ...
 
     def rollback(self, name: str, *, who: str, why: str) -> ModelVersion:
-        """Move ``champion`` back to the version recorded at the last promotion."""
+        """Undo the last promotion that is not undone yet: ``champion`` goes back to the version it had.
+
+        Every further call goes back one more promotion; ``RegistryError`` where none is left.
+        """
+        ...
+
+    def history(self, name: str) -> list[Move]:
+        """Which version served when: all recorded moves of ``champion``, oldest first."""
         ...
