@@ -1,0 +1,143 @@
+"""The members' weighted mean, its weights earned on the panel's own rolling origins.
+
+No fixed weights are right everywhere: on regular stores looking back a year wins, on promotion-driven items
+the recent mean does. So the panel's weights start from a prior and move as far as evidence goes, and
+each series' weights start from the panel's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.forecasting.aligned import MEMBERS, Aligned
+from storecast.forecasting.operators import cumulative, ratio, window_sum
+
+__all__ = ["BlendConfig", "Evidence", "blend", "gather", "own_weights", "panel_weights", "recent_residual"]
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BlendConfig:
+    """``prior``: weights of MEMBERS before any evidence; ``prior_pull``: how strongly the panel's weights are
+    held to it; ``series_prior``: cutoffs of panel evidence that a series' own evidence is mixed with;
+    ``residual_keep`` and ``residual_decay``: share of the recent one-step residual carried forward, and what of
+    it is left a week later; ``residual_shared``: the part of it taken from the whole store."""
+
+    prior: tuple[float, ...] = (2.0, 1.0, 0.5, 0.0)
+    prior_pull: float = 0.3
+    series_prior: float = 12.0
+    residual_keep: float = 0.4
+    residual_decay: float = 0.9
+    residual_window: int = 4
+    residual_shared: float = 0.4
+    iterations: int = 120
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Errors of members against each other: ``gram`` (N, M, M) mean products of errors in units of the prior
+    blend's own, ``cutoffs`` (N,) rolling origins behind them, ``loss`` (N,) the prior blend's mean absolute
+    error in dollars."""
+
+    gram: Float
+    cutoffs: Float
+    loss: Float
+
+    def pooled(self) -> Evidence:
+        """One row: the series' evidence weighted by their dollars of error and their number of cutoffs."""
+        weight = self.loss * self.cutoffs
+        total = weight.sum()
+        if total <= 0:
+            size = self.gram.shape[1]
+            return Evidence(np.zeros((1, size, size)), np.zeros(1), np.zeros(1))
+        gram = np.tensordot(weight / total, self.gram, 1)[None]
+        return Evidence(gram, np.array([np.average(self.cutoffs, weights=weight)]), self.loss.mean(keepdims=True))
+
+
+def blend(members: Float, weights: Float) -> Float:
+    """(R, N) weighted mean of ``members`` (M, R, N) over those that speak; ``weights`` (M, N) or (M, 1)."""
+    known = np.isfinite(members)
+    w = known * weights[:, None, :]
+    total = w.sum(axis=0)
+    # Where only members of weight zero speak, they speak alike.
+    alone = known * (total <= 0)
+    w, total = w + alone, total + alone.sum(axis=0)
+    return ratio((np.where(known, members, 0.0) * w).sum(axis=0), total)
+
+
+def gather(aligned: Aligned, cutoffs: NDArray[np.int64], horizon: int, config: BlendConfig) -> Evidence:
+    """Evidence of ``cutoffs`` (each at most T - 1) on weeks up to ``horizon`` ahead that have an actual."""
+    rows, size = aligned.values.shape
+    m = len(MEMBERS)
+    gram = np.zeros((size, m, m))
+    loss, entries, origins = np.zeros(size), np.zeros(size), np.zeros(size)
+    prior = _normalized(np.array(config.prior))[:, None]
+    for c in cutoffs:
+        stretch = slice(int(c), min(int(c) + horizon, rows))
+        members = aligned.forecasts(int(c), stretch, int(c))
+        actual = aligned.values[stretch]
+        first = blend(members, prior)
+        seen = np.isfinite(actual) & np.isfinite(members).all(axis=0)
+        error = np.where(seen, actual - members, 0.0)
+        own = np.where(seen, np.abs(actual - first), 0.0)
+        usual = ratio(own.sum(axis=0), seen.sum(axis=0).astype(np.float64))
+        # Absolute error, by one step of reweighting: an entry counts by the inverse of its error.
+        weight = seen / np.where(np.isfinite(usual) & (usual > 0), own + 0.5 * usual, np.inf)
+        for i in range(m):
+            for j in range(i, m):
+                gram[:, i, j] += (error[i] * error[j] * weight).sum(axis=0)
+        loss += own.sum(axis=0)
+        entries += seen.sum(axis=0)
+        origins += seen.any(axis=0)
+    gram += np.triu(gram, 1).transpose(0, 2, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.where(loss > 0, 1.0 / loss, 0.0)
+    return Evidence(gram * scale[:, None, None], origins, ratio(loss, entries).clip(min=0.0))
+
+
+def panel_weights(evidence: Evidence, config: BlendConfig) -> Float:
+    """(M,) weights for a panel from its pooled evidence (one row); the prior where there is none."""
+    prior = _normalized(np.array(config.prior))
+    if evidence.cutoffs[0] <= 0:
+        return prior
+    pull = config.prior_pull * np.ones(1)
+    return _solve(evidence.gram, prior[:, None], pull, config.iterations)[:, 0]
+
+
+def own_weights(evidence: Evidence, pooled: Evidence, weights: Float, config: BlendConfig) -> Float:
+    """(M, N) weights of each series: its own evidence mixed with the panel's, pulled to the panel's weights."""
+    n = np.where(np.isfinite(evidence.loss), evidence.cutoffs, 0.0)
+    mixed = n[:, None, None] * evidence.gram + config.series_prior * pooled.gram
+    mixed = mixed / (n + config.series_prior)[:, None, None]
+    pull = np.full(len(n), config.prior_pull)
+    return _solve(mixed, np.repeat(weights[:, None], len(n), axis=1), pull, config.iterations)
+
+
+def _normalized(weights: Float) -> Float:
+    out: Float = weights / weights.sum()
+    return out
+
+
+def _solve(gram: Float, prior: Float, pull: Float, iterations: int) -> Float:
+    """(M, N) minimizers of w' G w + pull |w - prior|^2 on the simplex, by exponentiated gradient
+    (Kivinen and Warmuth 1997); ``gram`` (N, M, M), ``prior`` (M, N)."""
+    m = gram.shape[1]
+    w = (prior + 1.0 / m) / 2.0
+    trace = np.trace(gram, axis1=1, axis2=2) / m + pull
+    step = 0.5 / np.maximum(trace, 1e-12)
+    for _ in range(iterations):
+        slope = np.einsum("nij,jn->in", gram, w) + pull * (w - prior)
+        w = w * np.exp(np.clip(-step * slope, -5.0, 5.0))
+        w = w / w.sum(axis=0)
+    return w
+
+
+def recent_residual(residual: Float, window: int) -> Float:
+    """(T + 1, N) mean of the known one-step residuals among the last ``window`` weeks, 0 where none is."""
+    count = cumulative(np.where(np.isfinite(residual), 1.0, np.nan))
+    mean = ratio(window_sum(cumulative(residual), window), window_sum(count, window))
+    return np.where(np.isfinite(mean), mean, 0.0)

@@ -1,0 +1,80 @@
+"""Masked linear operators over weeks: look-backs, running windows, exponential smoothing.
+
+All work on (T, N) matrices, weeks by series, where NaN is a missing week and never a zero. A running
+result has T + 1 rows: row c is what is known after the first c weeks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["cumulative", "look_back", "ratio", "smoothed", "window_sum"]
+
+Float = NDArray[np.float64]
+_KNOWN = 0.3  # least weight of known neighbours that a look-back needs
+
+
+def ratio(top: Float, bottom: Float) -> Float:
+    """``top / bottom``, NaN where the bottom is not positive."""
+    out = np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan)
+    np.divide(top, bottom, out=out, where=bottom > 0)
+    return out
+
+
+def look_back(values: Float, low: NDArray[np.int64], part: Float) -> Float:
+    """(R, N) values at fractional rows ``low + part`` of ``values`` (T, N), NaN where unknown.
+
+    A missing neighbour leaves the other one alone to speak, if it carries 0.3 of the weight or more.
+    """
+    rows = len(values)
+    inside = [(low >= 0) & (low < rows), (low + 1 >= 0) & (low + 1 < rows)]
+    weight = [np.where(inside[0], 1.0 - part, 0.0)[:, None], np.where(inside[1], part, 0.0)[:, None]]
+    near = [values[np.clip(low, 0, rows - 1)], values[np.clip(low + 1, 0, rows - 1)]]
+    top = np.zeros((len(low), values.shape[1]))
+    known = np.zeros_like(top)
+    for v, w in zip(near, weight, strict=True):
+        seen = np.isfinite(v)
+        top += np.where(seen, v, 0.0) * w
+        known += seen * w
+    known[known < _KNOWN] = 0.0
+    return ratio(top, known)
+
+
+def cumulative(values: Float) -> Float:
+    """(T + 1, N) running sums, missing weeks left out."""
+    out = np.zeros((len(values) + 1, values.shape[1]))
+    np.cumsum(np.where(np.isfinite(values), values, 0.0), axis=0, out=out[1:])
+    return out
+
+
+def window_sum(running: Float, width: int) -> Float:
+    """(T + 1, N) sums of the last ``width`` weeks before each row, from ``cumulative`` sums."""
+    out = running.copy()
+    if width < len(running):
+        out[width:] -= running[:-width]
+    return out
+
+
+def smoothed(values: Float, rates: Sequence[float], prior: float) -> Float:
+    """(T + 1, N) exponentially smoothed level known after each week, the mean over several ``rates``.
+
+    Each level is a normalized weighted mean in which ``prior`` weeks of zero stand before the first value,
+    so that it starts at zero and a missing week only lets the others age. A mean over rates costs nothing
+    and proved steadier than choosing one rate a series.
+    """
+    seen = np.isfinite(values)
+    filled = np.where(seen, values, 0.0)
+    out = np.zeros((len(values) + 1, values.shape[1]))
+    for rate in rates:
+        top = np.zeros(values.shape[1])
+        weight = np.full(values.shape[1], prior)
+        for t in range(len(values)):
+            top *= 1.0 - rate
+            top += rate * filled[t]
+            weight *= 1.0 - rate
+            weight += rate * seen[t]
+            out[t + 1] += top / weight
+    return out / len(rates)
