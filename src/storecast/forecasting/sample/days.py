@@ -141,7 +141,7 @@ def _day_of_year(days: Days) -> Int:
 def _payday(days: Days) -> Float:
     """Wages and benefits come on the 1st and the 15th and are spent within days."""
     day = (days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(np.float64)
-    return np.asarray(np.exp(-day / 3) + np.where(day >= 14, 0.7 * np.exp(-(day - 14) / 3), 0.0) - 0.19
+    return np.asarray(np.exp(-day / 3) + np.where(day >= 14, 0.7 * np.exp(-(day - 14) / 3), 0.0) - 0.19)
 
 
 def weekly_season(weeks: Days, quirk: Float) -> Float:

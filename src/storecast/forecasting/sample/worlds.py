@@ -125,7 +125,7 @@ def closures(seed: int, *, series: int = 1_000, weeks: int = 135) -> pd.DataFram
 
 
 def grocery(seed: int, *, series: int = 4_000, weeks: int = 120) -> pd.DataFrame:
-    """Items of a grocer: noisy, wandering, some listed late or delisted; eight rows in a hundred are missing."""
+    """Items of a grocer: noisy, wandering, some listed late or delisted; 8 % of the rows are missing."""
     season, level, noise, lives, cuts = np.random.default_rng(seed).spawn(5)
     ds = _weeks("2014-01-05", weeks, series)
     food = {name: DEPARTMENT_KINDS[name] for name in ("grocery", "pharmacy", "confectionery")}
