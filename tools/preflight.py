@@ -11,7 +11,7 @@ import os
 import platform
 import shutil
 import sys
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 __all__ = ["Problem", "check_all", "main"]
 
@@ -48,7 +48,7 @@ INSTALL = {
         "pacman": "pacman -S gcc-libs",
         "brew": "brew install libomp",
     },
-}  # type: Dict[str, Dict[str, str]]
+}
 
 MANAGERS = {
     "debian": "apt",
@@ -72,6 +72,7 @@ class Problem(NamedTuple):
     remedy: str
 
     def text(self) -> str:
+        """The problem as lines a person can act on."""
         return "{}\n  expected: {}\n  found: {}\n  remedy: {}".format(*self)
 
 
@@ -147,7 +148,7 @@ def check_libc(system: str, name: str, version: str) -> Optional[Problem]:
         "The C library of this system is too old or of another kind.",
         "glibc {}.{} or later".format(*OLDEST_GLIBC),
         (name + " " + version).strip() or "no glibc (musl, as in Alpine?)",
-        "use Debian 10, Ubuntu 18.10, RHEL 8, Fedora 29 or later, or an image built on one (python:3.13-slim)",
+        "use Debian 12, Ubuntu 22.04, RHEL 8, Fedora 37 or later, or an image of one (python:3.13-slim)",
     )
 
 
