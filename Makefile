@@ -3,8 +3,8 @@
 
 # The Python to build .venv with; asked for only when .venv is built.
 PYTHON ?= $(shell tools/find-python python3.13 python3.12 python3.11 python3)
-# Test processes side by side. More than four only fight for memory bandwidth.
-WORKERS ?= $(shell .venv/bin/python -c 'import os; print(max(1, min(4, os.cpu_count() or 1)))')
+# Test processes side by side; more than four only fight for memory bandwidth.
+WORKERS ?= auto
 # More arguments for pytest: make test ARGS="-k calendar"
 ARGS ?=
 
@@ -12,6 +12,8 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 LOCKER := build/locker
+# Each must find a built package for every pin; tools/preflight.py refuses all other machines.
+SYSTEMS := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin
 UV_COMPILE = $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate $(ARGS) --group build
 
@@ -66,13 +68,13 @@ setup-ci: ## install the system packages that the tests need (apt)
 
 # DATA reaches the shell by the environment, never as text of the recipe: any file name is safe.
 .PHONY: run
-run: export STORECAST_RUN_DATA := $(DATA)
+run: export STORECAST_RUN_DATA := $(value DATA)
 run: $(RUNTIME) ## from sales data to forecasts and a report [DATA=path]
-	@$(BIN)/storecast run $(if $(DATA),"$$STORECAST_RUN_DATA")
+	@$(BIN)/storecast run $(if $(value DATA),"$$STORECAST_RUN_DATA")
 
 .PHONY: test
 test: $(DEV) ## run the tests
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not e2e" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 -m "not e2e" $(ARGS)
 
 .PHONY: e2e
 e2e: $(DEV) ## run the long end-to-end tests
@@ -105,10 +107,15 @@ bench: $(RUNTIME) ## measure every figure of the README
 
 # Existing pins stay unless ARGS="--upgrade" (or --upgrade-package NAME) asks for newer ones.
 .PHONY: lock
-lock: ## re-make both locks, with hashes, for every supported system
+lock: ## re-make both locks, with hashes, and prove them for every supported system
 	@test -x $(LOCKER)/bin/uv || { "$(PYTHON)" -m venv $(LOCKER) && $(LOCKER)/bin/pip install -q uv; }
 	@$(UV_COMPILE) --output-file requirements.lock pyproject.toml
 	@$(UV_COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@for python in 3.11 3.12 3.13; do for system in $(SYSTEMS); do \
+	  echo "built packages for Python $$python on $$system"; \
+	  $(LOCKER)/bin/uv pip install --quiet --dry-run --target $(LOCKER)/none --python-version $$python \
+	    --python-platform $$system --only-binary :all: --require-hashes -r requirements-dev.lock || exit 1; \
+	done; done
 
 .PHONY: clean
 clean: ## remove .venv, caches and build output; never data or models

@@ -17,7 +17,8 @@ __all__ = ["Problem", "check_all", "main"]
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 OLDEST_GLIBC = (2, 28)  # the locked wheels are built for manylinux_2_28 at the latest
-MACHINES = ("x86_64", "amd64", "aarch64", "arm64")
+# What the locked packages are built for; `make lock` proves it for each.
+MACHINES = {"Linux": ("x86_64", "aarch64"), "Darwin": ("arm64",)}
 NEEDED_GB = 2.0  # the environment takes 1.1 GB, the downloads the rest
 
 # Where LightGBM's wheel for macOS looks for OpenMP, beside the loader's own path.
@@ -126,12 +127,12 @@ def check_venv(
 
 
 def check_machine(system: str, machine: str, bits: int) -> Optional[Problem]:
-    """The locked packages come as built wheels for 64-bit Intel and ARM, on Linux and macOS."""
-    if system in ("Linux", "Darwin") and machine.lower() in MACHINES and bits == 64:
+    """The locked packages come as built wheels for Linux on Intel and ARM, and for Macs on ARM."""
+    if machine.lower() in MACHINES.get(system, ()) and bits == 64:
         return None
     return Problem(
         "There are no built packages for this machine.",
-        "Linux or macOS on 64-bit x86_64 or arm64",
+        "64-bit Linux on x86_64 or aarch64, or macOS on arm64 (Apple silicon)",
         "{} on {}, {}-bit Python".format(system, machine, bits),
         "use such a machine (on Windows: WSL 2), or a 64-bit Python",
     )

@@ -132,6 +132,7 @@ def test_an_old_or_other_c_library_is_refused(system: str, name: str, version: s
         ("Linux", "x86_64", 64, True),
         ("Linux", "aarch64", 64, True),
         ("Darwin", "arm64", 64, True),
+        ("Darwin", "x86_64", 64, False),
         ("Linux", "x86_64", 32, False),
         ("Linux", "ppc64le", 64, False),
         ("Windows", "AMD64", 64, False),
