@@ -68,7 +68,7 @@ def make_departments(rng: np.random.Generator, weeks: int, departments: int, sto
         + drift(trends, weeks, departments, memory=0.9, deviation=0.03)[:, dept]
         + drift(own, weeks, len(store), memory=0.95, deviation=0.05)
     )
-    sparse = rank[dept] < 0.1
+    sparse = (rank[dept] < 0.1) & (dept != largest)
     return Departments(
         store=store,
         dept=dept,

@@ -169,7 +169,7 @@ def seasonal(seed: int, *, series: int = 500, weeks: int = 160) -> pd.DataFrame:
     season, level, noise = np.random.default_rng(seed).spawn(3)
     ds = _weeks("2014-09-06", weeks, series)
     sharp = {name: DEPARTMENT_KINDS[name] for name in ("toys", "garden", "confectionery", "school")}
-    profile = np.maximum(2 * _season(season, ds, series, sharp) - 1.6, 0.01)
+    profile = np.maximum(3 * _season(season, ds, series, sharp) - 2.8, 0.01)
     sales = _level(level, weeks, series, typical=3_000, spread=0.8, growth=0.08, wander=0.06)
     return _frame("line-", ds, sales * profile * _noise(noise, weeks, 0.06, 0.15, series))
 
