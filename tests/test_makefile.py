@@ -15,15 +15,14 @@ from tests.needs import ROOT
 
 TARGETS = re.findall(r"^\.PHONY: (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
+INHERITED = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATA", "ARGS")
 # Stands for a tool: prints its name, then each argument.
 ECHO = '#!/bin/sh\nbasename "$0"; for a in "$@"; do echo "<$a>"; done\n'
 
 
 def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run make in ``folder``, without the flags of a make that may be running the tests."""
-    clean = {
-        k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATA", "ARGS")
-    }
+    clean = {k: v for k, v in os.environ.items() if k not in INHERITED}
     return subprocess.run(
         ["make", *arguments],
         cwd=folder,
@@ -37,7 +36,7 @@ def make(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone, under a path with blanks, whose environment is up to date and whose tools say what they got."""
+    """A clone, under a path with blanks, whose environment is up to date and whose tools say their arguments."""
     folder = tmp_path / "a clone (of mine)"
     (folder / ".venv" / "bin").mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
