@@ -28,7 +28,7 @@ class BlendConfig:
     it is left a week later; ``residual_shared``: the part of it taken from the whole store."""
 
     prior: tuple[float, ...] = (2.0, 1.0, 0.5, 0.0)
-    prior_pull: float = 0.3
+    prior_pull: float = 16.0
     series_prior: float = 12.0
     residual_keep: float = 0.4
     residual_decay: float = 0.9
@@ -41,21 +41,23 @@ class BlendConfig:
 class Evidence:
     """Errors of members against each other: ``gram`` (N, M, M) mean products of errors in units of the prior
     blend's own, ``cutoffs`` (N,) rolling origins behind them, ``loss`` (N,) the prior blend's mean absolute
-    error in dollars."""
+    error in dollars, ``independent`` how many series' worth of independent errors there are."""
 
     gram: Float
     cutoffs: Float
     loss: Float
+    independent: float
 
     def pooled(self) -> Evidence:
         """One row: the series' evidence weighted by their dollars of error and their number of cutoffs."""
-        weight = self.loss * self.cutoffs
+        weight = np.nan_to_num(self.loss) * self.cutoffs
         total = weight.sum()
         if total <= 0:
             size = self.gram.shape[1]
-            return Evidence(np.zeros((1, size, size)), np.zeros(1), np.zeros(1))
+            return Evidence(np.zeros((1, size, size)), np.zeros(1), np.zeros(1), 1.0)
         gram = np.tensordot(weight / total, self.gram, 1)[None]
-        return Evidence(gram, np.array([np.average(self.cutoffs, weights=weight)]), self.loss.mean(keepdims=True))
+        cutoffs, loss = np.average(self.cutoffs, weights=weight), np.nanmean(self.loss)
+        return Evidence(gram, np.array([cutoffs]), np.array([loss]), self.independent)
 
 
 def blend(members: Float, weights: Float) -> Float:
@@ -74,6 +76,7 @@ def gather(aligned: Aligned, cutoffs: NDArray[np.int64], horizon: int, config: B
     rows, size = aligned.values.shape
     m = len(MEMBERS)
     gram = np.zeros((size, m, m))
+    together, apart = 0.0, 0.0
     loss, entries, origins = np.zeros(size), np.zeros(size), np.zeros(size)
     prior = _normalized(np.array(config.prior))[:, None]
     for c in cutoffs:
@@ -87,6 +90,10 @@ def gather(aligned: Aligned, cutoffs: NDArray[np.int64], horizon: int, config: B
         usual = ratio(own.sum(axis=0), seen.sum(axis=0).astype(np.float64))
         # Absolute error, by one step of reweighting: an entry counts by the inverse of its error.
         weight = seen / np.where(np.isfinite(usual) & (usual > 0), own + 0.5 * usual, np.inf)
+        relative = np.where(seen, (actual - first) / np.where(usual > 0, usual, np.inf), 0.0)
+        there = np.maximum(seen.sum(axis=1), 1)
+        together += float(np.sum((relative.sum(axis=1) / there) ** 2))
+        apart += float(np.sum((relative**2).sum(axis=1) / there))
         for i in range(m):
             for j in range(i, m):
                 gram[:, i, j] += (error[i] * error[j] * weight).sum(axis=0)
@@ -96,7 +103,8 @@ def gather(aligned: Aligned, cutoffs: NDArray[np.int64], horizon: int, config: B
     gram += np.triu(gram, 1).transpose(0, 2, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = np.where(loss > 0, 1.0 / loss, 0.0)
-    return Evidence(gram * scale[:, None, None], origins, ratio(loss, entries).clip(min=0.0))
+    independent = max(1.0, apart / together) if together > 0 else 1.0
+    return Evidence(gram * scale[:, None, None], origins, ratio(loss, entries), independent)
 
 
 def panel_weights(evidence: Evidence, config: BlendConfig) -> Float:
@@ -104,8 +112,7 @@ def panel_weights(evidence: Evidence, config: BlendConfig) -> Float:
     prior = _normalized(np.array(config.prior))
     if evidence.cutoffs[0] <= 0:
         return prior
-    pull = config.prior_pull * np.ones(1)
-    return _solve(evidence.gram, prior[:, None], pull, config.iterations)[:, 0]
+    return _solve(evidence.gram, prior[:, None], _pull(evidence, config), config.iterations)[:, 0]
 
 
 def own_weights(evidence: Evidence, pooled: Evidence, weights: Float, config: BlendConfig) -> Float:
@@ -113,8 +120,13 @@ def own_weights(evidence: Evidence, pooled: Evidence, weights: Float, config: Bl
     n = np.where(np.isfinite(evidence.loss), evidence.cutoffs, 0.0)
     mixed = n[:, None, None] * evidence.gram + config.series_prior * pooled.gram
     mixed = mixed / (n + config.series_prior)[:, None, None]
-    pull = np.full(len(n), config.prior_pull)
-    return _solve(mixed, np.repeat(weights[:, None], len(n), axis=1), pull, config.iterations)
+    prior = np.repeat(weights[:, None], len(n), axis=1)
+    return _solve(mixed, prior, _pull(pooled, config), config.iterations)
+
+
+def _pull(pooled: Evidence, config: BlendConfig) -> float:
+    """Evidence grows with the rolling origins, and with the root of the errors that are not the same error."""
+    return config.prior_pull / (max(pooled.cutoffs[0], 1.0) * float(np.sqrt(pooled.independent)))
 
 
 def _normalized(weights: Float) -> Float:
@@ -122,7 +134,7 @@ def _normalized(weights: Float) -> Float:
     return out
 
 
-def _solve(gram: Float, prior: Float, pull: Float, iterations: int) -> Float:
+def _solve(gram: Float, prior: Float, pull: float, iterations: int) -> Float:
     """(M, N) minimizers of w' G w + pull |w - prior|^2 on the simplex, by exponentiated gradient
     (Kivinen and Warmuth 1997); ``gram`` (N, M, M), ``prior`` (M, N)."""
     m = gram.shape[1]

@@ -1,0 +1,88 @@
+"""Effects that are divided out before years are compared, and multiplied back: moving holidays, promotions.
+
+And weeks that tell nothing about the usual level: closures, and the part-open weeks around them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.forecasting.operators import cumulative, ratio, window_sum
+from storecast.forecasting.timeline import YEAR, Timeline
+
+__all__ = ["moving_holidays", "open_weeks"]
+
+Float = NDArray[np.float64]
+_LEAST_WEEKS = 60  # below, a moving holiday cannot be told from its week of the year
+_RIDGE, _TREND_RIDGE, _HOLIDAY_RIDGE = 1.0, 0.01, 0.1
+_BOUNDS = (0.5, 2.0)
+_REGULAR = 0.9  # share of weeks with sales from which a zero is a closure and not a slow week
+_CLOSED_WEEKS, _PART_OPEN = 3, 0.6
+
+
+def moving_holidays(index: Float, timeline: Timeline) -> Float:
+    """(R, B) multipliers of the weeks around moving holidays for each block's ``index`` (T, B).
+
+    A ridge regression of the log index on week of year, trend and the weeks before, of and after each
+    moving holiday; the holidays' penalty is a tenth of the weeks', so that what moves with the holiday
+    goes to the holiday. Ones where the history is too short to tell them apart.
+    """
+    rows, moving = len(index), timeline.moving
+    out = np.ones((len(timeline.weeks), index.shape[1]))
+    if rows < _LEAST_WEEKS or moving.shape[1] == 0:
+        return out
+    trend = (np.arange(rows) / YEAR)[:, None]
+    design = np.concatenate([np.eye(54)[timeline.week_of_year[:rows]], trend, moving[:rows]], axis=1)
+    holidays = moving.shape[1]
+    penalty = np.diag([_RIDGE] * 54 + [_TREND_RIDGE] + [_HOLIDAY_RIDGE] * holidays)
+    usable = np.isfinite(index) & (np.nan_to_num(index) > 0)
+    patterns, pattern_of = np.unique(usable, axis=1, return_inverse=True)
+    for p in range(patterns.shape[1]):  # blocks with the same known weeks share one solve
+        seen, columns = patterns[:, p], np.flatnonzero(pattern_of.ravel() == p)
+        if seen.sum() < _LEAST_WEEKS:
+            continue
+        log = np.log(index[np.ix_(seen, columns)])
+        x = design[seen]
+        slopes = np.linalg.solve(x.T @ x + penalty, x.T @ (log - log.mean(axis=0)))
+        out[:, columns] = np.clip(np.exp(moving @ slopes[-holidays:]), *_BOUNDS)
+    return out
+
+
+def open_weeks(values: Float) -> Float:
+    """``values`` (T, N) with weeks that do not tell the usual level set to missing.
+
+    In a series that otherwise sells every week, a zero is a closed week. After a gap of three weeks
+    or more, and in the week before it, sales below 0.6 of the neighbouring weeks' mean are part-open.
+    """
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    positive = (np.nan_to_num(values) > 0).sum(axis=0)
+    filled_share = positive / np.maximum(count, 1)
+    regular = filled_share >= _REGULAR
+    zero_run = (values == 0) & regular
+    out: Float = np.where(zero_run, np.nan, values)
+    gap = ~np.isfinite(out)
+    if not gap.any():
+        return out
+    missing = window_sum(np.concatenate([np.zeros((1, out.shape[1])), np.cumsum(gap, axis=0)]), _CLOSED_WEEKS)
+    total, weeks = cumulative(out), cumulative(np.where(gap, np.nan, 1.0))
+    before = ratio(window_sum(total, 8), window_sum(weeks, 8))
+    ahead_total, ahead_weeks = _ahead(total, 8), _ahead(weeks, 8)
+    after = ratio(ahead_total, ahead_weeks)
+    rows = len(out)
+    for t in range(1, rows - 1):
+        closed_before = missing[t] >= min(_CLOSED_WEEKS, t)
+        reopened = closed_before & (t >= _CLOSED_WEEKS) & (out[t] < _PART_OPEN * after[t])
+        end = min(t + 1 + _CLOSED_WEEKS, rows)
+        closing = (missing[end] >= _CLOSED_WEEKS) & gap[t + 1 : end].all(axis=0) & (end - t > _CLOSED_WEEKS)
+        out[t] = np.where(regular & (reopened | (closing & (out[t] < _PART_OPEN * before[t]))), np.nan, out[t])
+    return out
+
+
+def _ahead(running: Float, width: int) -> Float:
+    """(T, N) sums of the ``width`` weeks after each row."""
+    rows = len(running) - 1
+    end = np.minimum(np.arange(rows) + 1 + width, rows)
+    out: Float = running[end] - running[np.arange(1, rows + 1)]
+    return out

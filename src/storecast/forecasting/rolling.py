@@ -1,0 +1,213 @@
+"""Rolling origins: what would have been forecast at earlier cutoffs, beside what will be from the last one.
+
+One pass over the columns gives the forecasts of every inner cutoff and of the final one, from the same
+coefficients. The inner ones have actuals: bands, boosting and the gate learn from their residuals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.forecasting.aligned import Aligned, AlignedConfig, block_index
+from storecast.forecasting.blend import (
+    BlendConfig,
+    blend,
+    gather,
+    own_weights,
+    panel_weights,
+    recent_residual,
+)
+from storecast.forecasting.calendar import Calendar, Days
+from storecast.forecasting.effects import moving_holidays, open_weeks
+from storecast.forecasting.operators import ratio
+from storecast.forecasting.timeline import YEAR, Timeline, make_timeline
+
+__all__ = ["FIRST_ORIGIN", "STATES", "Groups", "Rolling", "inner_cutoffs", "roll"]
+
+Float = NDArray[np.float64]
+FIRST_ORIGIN = 56  # weeks before the first inner cutoff: a year to look back to, and a month of deviations
+STATES = ("level", "growth", "block_growth", "residual_4", "residual_13", "store_residual", "volatility")
+_COLUMNS = 1024  # series a pass, so that a pass stays in the cache
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Which block and which store each of the N series belongs to: (N,) indices."""
+
+    block: NDArray[np.int64]
+    store: NDArray[np.int64]
+    hierarchical: bool
+
+
+@dataclass
+class Rolling:
+    """Forecasts at cutoffs (C,), the last of which is the final one (all T weeks known).
+
+    ``point``, ``actual`` (C, H, N), NaN beyond the known; ``slope`` (C, H, N) what a week's slip of the
+    calendar would change, as a share of ``point``; ``state`` name -> (C, N) what was known of each
+    series then; of the final cutoff: ``parts`` name -> (H, N) running forecast after each step of the
+    explanation; ``weights`` (M, N); ``panel_weights`` (M,).
+    """
+
+    cutoffs: NDArray[np.int64]
+    point: Float
+    actual: Float
+    slope: Float
+    state: dict[str, Float]
+    parts: dict[str, Float]
+    weights: Float
+    panel_weights: Float
+    holidays: Float = field(default_factory=lambda: np.ones((0, 0)))
+
+    @property
+    def inner(self) -> slice:
+        """The cutoffs that have actuals."""
+        return slice(0, len(self.cutoffs) - 1)
+
+
+def inner_cutoffs(rows: int, step: int) -> NDArray[np.int64]:
+    """Cutoffs for learning within ``rows`` known weeks: every ``step`` weeks back from the last but ``step``."""
+    return np.arange(rows - step, FIRST_ORIGIN - 1, -step)[::-1]
+
+
+def roll(
+    values: Float,
+    weeks: Days,
+    groups: Groups,
+    horizon: int,
+    calendar: Calendar,
+    *,
+    aligned: AlignedConfig,
+    blending: BlendConfig,
+    step: int,
+    weights: Float | None = None,
+    event_effects: Float | None = None,
+    advance: Callable[[float], None] = lambda share: None,
+) -> Rolling:
+    """Fit all coefficients on ``values`` (T, N) and forecast ``horizon`` weeks from every cutoff.
+
+    ``weeks`` (T,); ``weights`` (M, N) from an earlier fit are used as they are; ``event_effects`` (T + H, N)
+    multipliers of known events. ``advance`` is told the share of columns that is done.
+    """
+    rows, size = values.shape
+    span = np.concatenate([weeks, weeks[-1] + 7 * np.arange(1, horizon + 1)])
+    timeline = make_timeline(span, max(1, -(-(rows - 4) // YEAR)), calendar)
+    values = open_weeks(values)
+    events = np.ones((1, 1)) if event_effects is None else event_effects
+    values = values / (events if event_effects is None else events[:rows])
+    blocks = int(groups.block.max()) + 1
+    index = block_index(values, groups.block, blocks)
+    holidays = moving_holidays(index, timeline)
+    whole = Aligned(index / holidays[:rows], timeline, aligned)
+    cutoffs = np.append(inner_cutoffs(rows, step), rows)
+
+    def columns(at: NDArray[np.int64]) -> Aligned:
+        known = values[:, at] / holidays[:rows, groups.block[at]]
+        return Aligned(known, timeline, aligned, whole, groups.block[at])
+
+    chunks = _chunks(groups, size)
+    pooled = None
+    if weights is None:
+        sample = np.sort(np.random.default_rng(0).permutation(size)[: 2 * _COLUMNS])
+        pooled = gather(columns(sample), cutoffs[:-1], horizon, blending).pooled()
+    shared = panel_weights(pooled, blending) if pooled is not None else np.zeros(0)
+
+    out = Rolling(
+        cutoffs,
+        *(np.full((len(cutoffs), horizon, size), np.nan) for _ in range(3)),
+        state={name: np.zeros((len(cutoffs), size)) for name in STATES},
+        parts={name: np.zeros((horizon, size)) for name in ("last_year", "growth", "holiday", "residual")},
+        weights=np.zeros((len(blending.prior), size)) if weights is None else weights,
+        panel_weights=shared,
+        holidays=holidays,
+    )
+    for done, at in enumerate(chunks):
+        part = columns(at)
+        if weights is None and pooled is not None:
+            evidence = gather(part, cutoffs[:-1], horizon, blending)
+            out.weights[:, at] = own_weights(evidence, pooled, shared, blending)
+        effect = holidays[:, groups.block[at]] * (events if event_effects is None else events[:, at])
+        _forecast(out, part, at, groups, effect, blending, timeline)
+        advance((done + 1) / len(chunks))
+    return out
+
+
+def _chunks(groups: Groups, size: int) -> list[NDArray[np.int64]]:
+    """Columns in groups of whole stores, so that a store's residuals are seen together."""
+    if not groups.hierarchical:
+        return [np.arange(i, min(i + _COLUMNS, size)) for i in range(0, size, _COLUMNS)]
+    order = np.argsort(groups.store, kind="stable")
+    cuts = np.flatnonzero(np.diff(groups.store[order])) + 1
+    chunks, last = [], 0
+    for cut in (*cuts, size):
+        if cut - last >= _COLUMNS or cut == size:
+            chunks.append(order[last:cut])
+            last = int(cut)
+    return chunks
+
+
+def _forecast(
+    out: Rolling,
+    part: Aligned,
+    at: NDArray[np.int64],
+    groups: Groups,
+    effect: Float,
+    config: BlendConfig,
+    timeline: Timeline,
+) -> None:
+    rows, horizon = len(part.values), out.point.shape[1]
+    weights = out.weights[:, at]
+    one = blend(part.one_step(), weights)
+    residual = part.values - one
+    residual[:FIRST_ORIGIN] = np.nan
+    carried = recent_residual(residual, config.residual_window)
+    longer = recent_residual(residual, 13)
+    shared = np.zeros_like(carried)
+    if groups.hierarchical:
+        shared = _store_residual(residual, one, groups.store[at], config.residual_window)
+        usual = np.nan_to_num(np.abs(one))[np.maximum(np.arange(rows + 1) - 1, 0)]
+        near = (1.0 - config.residual_shared) * carried + config.residual_shared * shared * usual
+    else:
+        near = carried
+    decay = config.residual_decay ** np.arange(1, horizon + 1)[:, None]
+    recent = np.nan_to_num(part.recent)
+    scale = np.maximum(np.abs(recent), 1e-9)
+    noise = np.sqrt(recent_residual(residual**2, 26))
+    block_growth = part.growth if part.block is None else part.block.growth[:, groups.block[at]]
+    states = (part.level, part.growth, block_growth, carried, longer, shared, noise)
+    relative = {"level", "residual_4", "residual_13", "volatility"}
+    for name, value in zip(STATES, states, strict=True):
+        state = value / scale if name in relative else value
+        out.state[name][:, at] = state[out.cutoffs]
+    for i, c in enumerate(out.cutoffs):
+        stretch = slice(int(c), int(c) + horizon)
+        members = part.forecasts(int(c), stretch, int(c))
+        base = blend(members, weights)
+        base = np.where(np.isfinite(base), base, 0.0)
+        point = (base + config.residual_keep * near[c] * decay) * effect[stretch]
+        out.point[i][:, at] = point
+        back = part.back[0][np.maximum(np.arange(stretch.start - 1, stretch.stop + 1), 0).clip(max=rows + horizon - 1)]
+        slip = np.maximum(np.abs(back[2:] - back[1:-1]), np.abs(back[:-2] - back[1:-1]))
+        out.slope[i][:, at] = np.nan_to_num(slip / np.maximum(np.abs(base), 1e-9)).clip(max=2.0)
+        known = min(horizon, rows - int(c))
+        out.actual[i][:known, at] = part.values[c : int(c) + known] * effect[c : int(c) + known]
+    last_year = np.where(np.isfinite(part.back[0][rows:]), part.back[0][rows:], base)
+    out.parts["last_year"][:, at] = last_year
+    out.parts["growth"][:, at] = base
+    out.parts["holiday"][:, at] = base * effect[rows:]
+    out.parts["residual"][:, at] = point
+
+
+def _store_residual(residual: Float, one: Float, store: NDArray[np.int64], window: int) -> Float:
+    """(T + 1, N) recent residual of the series' whole store, as a share of its forecast."""
+    names, of_store = np.unique(store, return_inverse=True)
+    member = (of_store[:, None] == np.arange(len(names))).astype(np.float64)
+    known = np.isfinite(residual)
+    error = np.where(known, residual, 0.0) @ member
+    usual = np.where(known, np.abs(one), 0.0) @ member
+    share = recent_residual(ratio(error, usual), window)
+    return share[:, of_store]
