@@ -1,0 +1,91 @@
+"""Which weeks of which series there are, and what that means for forecasts of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.forecasting.quality.findings import Finding
+from storecast.forecasting.quality.readings import as_days
+
+__all__ = ["coverage_findings"]
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+_YEAR = 52
+
+
+def _named(names: NDArray[np.str_], which: NDArray[np.bool_]) -> list[str]:
+    return [str(name) for name in names[np.flatnonzero(which)[:5]]]
+
+
+def coverage_findings(
+    file: str, column: str | None, lines: Int, names: NDArray[np.str_], series: Int, days: Int, y: Float,
+    ahead: NDArray[np.bool_],
+) -> list[Finding]:  # fmt: skip
+    """Findings on sorted rows (n,) whose weeks are settled; ``ahead``: known future rows.
+
+    Refused: no sales at all, a series without any, fewer than two weeks. Warned: weeks without sales.
+    Told: gaps, short and constant series, negative sales, future rows.
+    """
+    out: list[Finding] = []
+    blank = np.isnan(y) & ~ahead
+    sold = ~np.isnan(y)
+    n_sold = np.bincount(series[sold], minlength=len(names))
+    n_blank = np.bincount(series[blank], minlength=len(names))
+    empty = (n_sold == 0) & (n_blank > 0)
+    fill_in = "fill in the sales, or delete the rows of these series"
+    if not sold.any() or empty.any():
+        what = "No row has sales." if not sold.any() else (
+            f"{int(empty.sum())} series have no sales at all: {', '.join(_named(names, empty))}."
+        )  # fmt: skip
+        where = lines[np.isin(series, np.flatnonzero(empty))]
+        return [Finding.at("refused", "series_without_sales", where, column, what, fill_in, file=file,
+                           examples=_named(names, empty), expected="sales in some week of every series",
+                           found="empty cells only")]  # fmt: skip
+    weeks = np.unique(days[sold])
+    if len(weeks) < 2:
+        return [Finding.at("refused", "too_short", lines[:1], column,
+                           f"There are sales of one week only ({as_days(weeks)[0]}).",
+                           "give at least two weeks; good forecasts need two years",
+                           file=file, expected="two weeks or more", found=f"{len(y)} rows, one week")]  # fmt: skip
+    if blank.any():
+        out.append(Finding.at("warned", "blank_sales", lines[blank], column,
+                              f"{int(blank.sum()):,} rows have no sales ({{rows}}); their weeks count as missing, not"
+                              " as zero.", "fill in the sales, or 0 where nothing was sold", file=file))  # fmt: skip
+    if ahead.any():
+        out.append(Finding.at("info", "future_rows", lines[ahead], column,
+                              f"{int(ahead.sum()):,} rows after the last sale have no sales; taken as what is known of"
+                              " the future.", "", file=file))  # fmt: skip
+    s, d, v = series[sold], days[sold], y[sold]
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(s) > 0]))
+    ends = np.concatenate([starts[1:], [len(s)]])
+    owner = s[starts]
+    span = (d[ends - 1] - d[starts]) // 7 + 1
+    missing = span - (ends - starts)
+    if missing.any():
+        who = np.zeros(len(names), dtype=bool)
+        who[owner[missing > 0]] = True
+        out.append(Finding("info", "missing_weeks", None, None, f"{int((missing > 0).sum()):,} series have gaps, "
+                           f"{int(missing.sum()):,} missing weeks in all; missing is never read as zero.",
+                           "add rows with 0 where nothing was sold", int(missing.sum()), tuple(_named(names, who)),
+                           file=file))  # fmt: skip
+    short = (ends - starts) < _YEAR
+    if short.any():
+        who = np.zeros(len(names), dtype=bool)
+        who[owner[short]] = True
+        out.append(Finding("info", "short_series", None, None, f"{int(short.sum()):,} series have fewer than {_YEAR}"
+                           " weeks; their season comes from others.", "", int(short.sum()),
+                           tuple(_named(names, who)), file=file))  # fmt: skip
+    flat = (np.maximum.reduceat(v, starts) == np.minimum.reduceat(v, starts)) & (ends - starts >= 8)
+    if flat.any():
+        who = np.zeros(len(names), dtype=bool)
+        who[owner[flat]] = True
+        out.append(Finding("info", "constant_series", None, column, f"{int(flat.sum()):,} series never change:"
+                           f" {', '.join(_named(names, who))}.", "check that these are sales", int(flat.sum()),
+                           tuple(_named(names, who)), file=file))  # fmt: skip
+    if (negative := y < 0).any():
+        out.append(Finding.at("info", "negative_sales", lines[negative], column,
+                              f"{int(negative.sum()):,} weeks have negative sales: more returned than sold.", "",
+                              file=file))  # fmt: skip
+    return out

@@ -1,0 +1,278 @@
+"""Which week each row stands for: the weekly grid of its series decides, or the row is refused.
+
+A date off the grid is read with day and month exchanged where that reading alone is on it. Dates that a
+spreadsheet filled in, or that are blank, are read from the order of the rows where exactly as many weeks
+are missing as rows lack one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.forecasting.quality.findings import Finding
+from storecast.forecasting.quality.order import fill_between, longest_chain, mark_copies
+from storecast.forecasting.quality.readings import (
+    UNKNOWN,
+    WEEKDAYS,
+    DateReadings,
+    Order,
+    as_days,
+    frequency_findings,
+    weekday,
+)
+
+__all__ = ["DatedRows", "settle_dates"]
+
+Int = NDArray[np.int64]
+Bool = NDArray[np.bool_]
+
+_EDGE = 21  # days by which a swapped reading may lie outside the weeks that are certain
+_IN_ORDER = 0.9  # share of neighbouring rows in order that makes the file's row order evidence
+_REPAIRED = {
+    "swapped_day_month": "{n} had day and month swapped ({rows}); read the only way that fits the weekly grid.",
+    "drag_filled": "{n} had dates filled in by a spreadsheet ({rows}); given the weeks missing at their place.",
+    "copied_date": "{n} had the date of a neighbour copied ({rows}); given the weeks missing at their place.",
+    "blank_date": "{n} had no date ({rows}); given the weeks missing at their place.",
+    "unreadable_date": "{n} had a date that is no day ({rows}); given the weeks missing at their place.",
+    "off_grid": "{n} had a date off the weekly grid ({rows}); given the weeks missing at their place.",
+}
+_REFUSED = {
+    "drag_filled": "{n} have dates filled in by a spreadsheet ({rows}), and the weeks they stand for are unclear.",
+    "copied_date": "{n} have the date of a neighbour ({rows}), and the weeks they stand for are unclear.",
+    "blank_date": "{n} have no date ({rows}), and more than one week would fit.",
+    "unreadable_date": "{n} have a date that is no day ({rows}).",
+    "off_grid": "{n} have a date off the weekly grid ({rows}), under either order of day and month.",
+    "ambiguous_date": "{n} have a date that fits the weekly grid under both orders of day and month ({rows}).",
+}
+
+
+@dataclass(frozen=True)
+class DatedRows:
+    """n rows of one file whose dates are to be settled.
+
+    ``lines`` (n,) file lines; ``series`` (n,) codes into ``names``; ``column``: the date column as spelled.
+    """
+
+    file: str
+    column: str | None
+    lines: Int
+    series: Int
+    names: NDArray[np.str_]
+    dates: DateReadings
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What the whole file says before single series are looked at; arrays (n,) in file order."""
+
+    main: Int
+    other: Int
+    on_main: Bool
+    on_other: Bool
+    filled: Bool  # in a run a spreadsheet filled in
+    blank: Bool
+    form: Int
+    swaps: bool  # some dates are swapped for certain, so others may be
+    swap_share: dict[int, float]  # by form: of the dates that tell, the share that is swapped
+    ends: tuple[int, int]
+
+
+def _filled_runs(days: Int) -> Bool:
+    """Rows (in file order) that go on a run of dates one day, one month or one year apart."""
+    dates = np.where(days == UNKNOWN, 0, days).astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    of_month = (dates - months.astype("datetime64[D]")).astype(np.int64)
+    known = (days[1:] != UNKNOWN) & (days[:-1] != UNKNOWN)
+    by_month = np.diff(months.astype(np.int64))
+    same_day = np.diff(of_month) == 0
+    step = np.select(
+        [known & (np.diff(dates).astype(np.int64) == 1), known & same_day & (by_month == 1),
+         known & same_day & (by_month == 12)], [1, 2, 3], 0)  # fmt: skip
+    padded = np.concatenate([[0], step, [0]])
+    goes_on = (step > 0) & ((padded[:-2] == step) | (padded[2:] == step))
+    return np.concatenate([[False], goes_on])
+
+
+def _gather(rows: DatedRows, order: Order) -> _Evidence:
+    main, other = order.main[rows.dates.codes], order.other[rows.dates.codes]
+    filled = _filled_runs(main)
+    on_main = weekday(main) == order.anchor
+    on_other = weekday(other) == order.anchor
+    sure = main[on_main & ~on_other & ~filled]
+    low, high = (int(sure.min()), int(sure.max())) if len(sure) else (UNKNOWN + _EDGE, -UNKNOWN - _EDGE - 1)
+    on_other &= (other >= low - _EDGE) & (other <= high + _EDGE)
+    form = rows.dates.forms[rows.dates.codes]
+    tells = (on_main ^ on_other) & (other != UNKNOWN) & ~filled
+    share = {int(f): float(on_other[tells & (form == f)].mean()) for f in np.unique(form[tells])}
+    swaps = bool((on_other & ~on_main & ~filled).any()) or not order.certain
+    weeks = np.concatenate([main[on_main & ~filled & ~on_other], other[on_other & ~on_main & ~filled]])
+    ends = (int(weeks.min()), int(weeks.max())) if len(weeks) else (0, -7)
+    return _Evidence(main, other, on_main, on_other, filled, rows.dates.blank[rows.dates.codes], form, swaps,
+                     share, ends)  # fmt: skip
+
+
+def _direction(e: _Evidence, series: Int, perm: Int) -> int:
+    """1 where the rows of each series come in order of time, -1 in reverse order, 0 in none."""
+    both = e.on_main & e.on_other if e.swaps else np.zeros(len(series), dtype=bool)
+    sure = ((e.on_main | e.on_other) & ~both & ~e.filled)[perm]
+    value = np.where(e.on_main, e.main, e.other)[perm][sure]
+    inside = np.diff(series[perm][sure]) == 0
+    steps = np.diff(value)[inside]
+    if not len(steps):
+        return 0
+    return 1 if (steps >= 0).mean() >= _IN_ORDER else -1 if (steps <= 0).mean() >= _IN_ORDER else 0
+
+
+def _origin(e: _Evidence, i: int) -> str:
+    if e.blank[i]:
+        return "blank_date"
+    if e.filled[i]:
+        return "drag_filled"
+    return "unreadable_date" if e.main[i] == UNKNOWN and e.other[i] == UNKNOWN else "off_grid"
+
+
+def _either(e: _Evidence, i: int, fits: list[int], before: int | None, after: int | None) -> int | None:
+    """The reading to take where both lie between the neighbours; None if nothing tells."""
+    if not e.swaps:
+        return int(e.main[i])
+    near = [w for w in fits if (before is not None and w == before + 7) or (after is not None and w == after - 7)]
+    if len(near) == 1:
+        return near[0]
+    share = e.swap_share.get(int(e.form[i]), 0.5)
+    return int(e.main[i]) if share == 0 else int(e.other[i]) if share == 1 else None
+
+
+def _options(e: _Evidence, i: int, clash: bool) -> list[int]:
+    """The weeks on the grid that row i may stand for by its own date."""
+    if e.filled[i]:
+        return []
+    options = [int(e.main[i])] if e.on_main[i] else []
+    return [*options, int(e.other[i])] if e.on_other[i] and (e.swaps or clash or not options) else options
+
+
+def _settle_in_order(e: _Evidence, index: list[int], clash: bool) -> tuple[list[int | None], list[str]]:
+    """Weeks and reasons of one series whose rows (``index``) come in order of time."""
+    options = [_options(e, i, clash) for i in index]
+    copies = mark_copies([o[0] if len(o) and e.on_main[i] else None for o, i in zip(options, index, strict=True)])
+    for k in copies:
+        options[k] = []
+    chain = longest_chain(options)
+    reasons = [""] * len(index)
+    for k, i in enumerate(index):
+        if len(options[k]) == 2 and chain[k] is not None:
+            before = next((w for w in reversed(chain[:k]) if w is not None), None)
+            after = next((w for w in chain[k + 1 :] if w is not None), None)
+            fits = [w for w in options[k] if (before is None or w > before) and (after is None or w < after)]
+            chain[k] = fits[0] if len(fits) == 1 else _either(e, i, fits, before, after)
+            reasons[k] = "ambiguous_date" if chain[k] is None else ""
+    weeks, taken, open_rows = list(chain), {w for w in chain if w is not None}, set[int]()
+    for k, i in enumerate(index):
+        if weeks[k] is not None or reasons[k]:
+            continue
+        free = [w for w in options[k] if w not in taken]
+        if k in copies:
+            reasons[k] = "copied_date"
+        elif not options[k] or not e.on_main[i]:
+            reasons[k] = _origin(e, i)
+        elif len(free) == 1:  # a row out of its place, its date being sound
+            weeks[k] = free[0]
+        elif not free:  # the same week twice: for the check of duplicates to judge
+            weeks[k] = int(e.main[i])
+        else:
+            reasons[k] = "ambiguous_date"
+        if weeks[k] is None and reasons[k] != "ambiguous_date":
+            open_rows.add(k)
+    taken = {w for w in weeks if w is not None}
+    for k, week in fill_between(chain, open_rows, taken, e.ends).items():
+        weeks[k] = week
+    return weeks, reasons
+
+
+def _settle_unordered(e: _Evidence, index: list[int]) -> tuple[list[int | None], list[str]]:
+    """Weeks and reasons of one series whose row order says nothing."""
+    options = [_options(e, i, clash=False) for i in index]
+    taken = {o[0] for o in options if len(o) == 1}
+    weeks: list[int | None] = []
+    reasons = []
+    for o, i in zip(options, index, strict=True):
+        week = o[0] if len(o) == 1 else None
+        if len(o) == 2:
+            free = [w for w in o if w not in taken]
+            week = free[0] if len(free) == 1 else _either(e, i, o, None, None)
+        weeks.append(week)
+        reasons.append("" if week is not None else "ambiguous_date" if o else _origin(e, i))
+    return weeks, reasons
+
+
+def _clashes(series: Int, week: Int) -> Bool:
+    """(N,) by series: some week stands twice."""
+    out = np.zeros(int(series.max()) + 1, dtype=bool)
+    known = week != UNKNOWN
+    s, w = series[known], week[known]
+    if ((np.diff(s) > 0) | ((np.diff(s) == 0) & (np.diff(w) > 0))).all():
+        return out
+    rank = np.lexsort((w, s))
+    s, w = s[rank], w[rank]
+    out[s[1:][(np.diff(s) == 0) & (np.diff(w) == 0)]] = True
+    return out
+
+
+def _findings(rows: DatedRows, days: Int, reason: NDArray[np.str_], order: Order) -> list[Finding]:
+    groups: dict[tuple[bool, str], list[int]] = defaultdict(list)
+    for i in np.flatnonzero(reason != ""):
+        groups[(bool(days[i] == UNKNOWN), str(reason[i]))].append(int(i))
+    out = []
+    for (lost, kind), where in groups.items():
+        lines = rows.lines[where]
+        n = "1 row" if len(where) == 1 else f"{len(where):,} rows"
+        said = [rows.dates.texts[rows.dates.codes[i]] or "blank" for i in where[:5]]
+        if lost:
+            examples = [f"row {rows.lines[i]}: {t} ({rows.names[rows.series[i]]})" for i, t in zip(where, said, strict=False)]
+            ambiguous = kind == "ambiguous_date"
+            remedy = (
+                "write these dates as YYYY-MM-DD, or say the order with --dayfirst or --monthfirst" if ambiguous
+                else f"write the right dates into these rows: one row a week, each a {WEEKDAYS[order.anchor]}"
+            )  # fmt: skip
+            out.append(Finding.at("refused", kind, lines, rows.column, _REFUSED[kind].replace("{n}", n), remedy,
+                                  file=rows.file, examples=examples, found=", ".join(said),
+                                  expected=f"dates on a {WEEKDAYS[order.anchor]}"))  # fmt: skip
+        else:
+            examples = [f"row {rows.lines[i]}: {t} read as {as_days(days[i : i + 1])[0]}" for i, t in zip(where, said, strict=False)]
+            out.append(Finding.at("repaired", kind, lines, rows.column, _REPAIRED[kind].replace("{n}", n),
+                                  "correct the dates in the file so that nobody has to guess them",
+                                  file=rows.file, examples=examples))  # fmt: skip
+    return out
+
+
+def settle_dates(rows: DatedRows, order: Order) -> tuple[Int, list[Finding]]:
+    """Days since 1970 of each row's week, ``UNKNOWN`` where refused, with the findings.
+
+    Exact duplicates are to be dropped before. The same week twice in a series is left to the caller.
+    """
+    main = order.main[rows.dates.codes]
+    sound = bool((weekday(main) == order.anchor).all())
+    clash = _clashes(rows.series, main)
+    e = _gather(rows, order)
+    fits = e.on_main | e.on_other
+    refused = frequency_findings(rows.series, rows.names, main, fits, rows.lines, rows.column)
+    if refused or (sound and order.certain and not clash.any()):
+        return main, refused
+    days = np.where(e.on_main & ~e.filled, main, UNKNOWN)
+    doubt = (days == UNKNOWN) | (e.on_main & e.on_other & e.swaps)
+    affected = clash | (np.bincount(rows.series[doubt], minlength=len(clash)) > 0)
+    perm = np.argsort(rows.series, kind="stable")
+    direction = _direction(e, rows.series, perm)
+    starts = np.searchsorted(rows.series[perm], np.arange(len(clash) + 1))
+    reason = np.full(len(main), "", dtype="U20")
+    for s in np.flatnonzero(affected):
+        index = perm[starts[s] : starts[s + 1]].tolist()[:: direction or 1]
+        weeks, why = _settle_in_order(e, index, bool(clash[s])) if direction else _settle_unordered(e, index)
+        for i, week, cause in zip(index, weeks, why, strict=True):
+            days[i] = UNKNOWN if week is None else week
+            swapped = week is not None and not cause and week == e.other[i] and week != main[i]
+            reason[i] = "swapped_day_month" if swapped else cause
+    return days, _findings(rows, days, reason, order)

@@ -1,0 +1,135 @@
+"""The Kaggle folder: train, test, features and stores joined to one panel and its known future."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from storecast.forecasting.panel import DEPT, DS, IS_HOLIDAY, OBSERVED, STORE, UNIQUE_ID, Y
+from storecast.forecasting.quality import Cleaned, Finding, SalesRefused, SalesRows, clean_rows
+from storecast.stores.sales_files.headers import name_columns, require
+from storecast.stores.sales_files.rows import key_texts, parse_rows, parse_values
+from storecast.stores.sales_files.tables import Table
+
+__all__ = ["join_kaggle"]
+
+Int = NDArray[np.int64]
+
+
+def _clean(table: Table, needed: Sequence[str], dayfirst: bool | None) -> tuple[pd.DataFrame, list[Finding]]:
+    """A table without sales, its dates settled and duplicates dropped; raises ``SalesRefused``."""
+    columns, findings = name_columns(table.file, table.header)
+    require(table.file, table.header, columns, table.header_line, needed)
+    rows, more = parse_rows(table, columns)
+    rows = SalesRows(rows.file, rows.lines, rows.series, rows.names, rows.dates,
+                     {Y: np.zeros(len(rows.lines)), **{k: v for k, v in rows.columns.items() if k != Y}}, rows.labels,
+                     rows.attributes, rows.spelled)  # fmt: skip
+    cleaned = clean_rows(rows, dayfirst=dayfirst)
+    # Placeholders for sales make the same checks of dates and duplicates run; what they say of sales means nothing.
+    kept = [f for f in [*findings, *more, *cleaned.findings]
+            if f.kind not in ("constant_series", "short_series", "missing_weeks") and not (
+                f.kind == "too_short" and not cleaned.panel.empty)]  # fmt: skip
+    if any(f.severity == "refused" for f in kept):
+        raise SalesRefused(kept)
+    return cleaned.panel.drop(columns=Y), kept
+
+
+def _stores(table: Table) -> tuple[pd.DataFrame, list[Finding]]:
+    """stores.csv: one row a store, type and size."""
+    columns, findings = name_columns(table.file, table.header)
+    require(table.file, table.header, columns, table.header_line, (STORE,))
+    values, labels, refused = parse_values(table, columns)
+    codes, words = key_texts(table.columns[columns.at[STORE]])
+    frame = pd.DataFrame({STORE: pd.Series(words, dtype="str").take(codes).array})
+    if "type" in values:
+        frame["type"] = pd.Series(labels["type"].tolist(), dtype="str").take(values["type"].astype(np.int64)).array
+    if "size" in values:
+        frame["size"] = values["size"]
+    frame = frame.drop_duplicates()
+    twice = frame[STORE].duplicated()
+    if twice.any():
+        refused.append(Finding.at("refused", "conflicting_duplicate", table.lines[frame.index[twice]], columns.spelled[STORE],
+                                  f"A store stands twice in {table.file} and differs: {{rows}}.", "delete the wrong row",
+                                  file=table.file))  # fmt: skip
+    if refused:
+        raise SalesRefused([*findings, *refused])
+    return frame, findings
+
+
+def _join(frame: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    """``frame`` with the columns of ``right`` (unique in ``keys``) by their common keys, in the frame's order, and
+    a mask of the rows that found none.
+    """
+    index = pd.MultiIndex.from_frame(right[keys]) if len(keys) > 1 else pd.Index(right[keys[0]])
+    # Distinct keys are looked up once: many departments share a store's week.
+    codes, distinct = pd.MultiIndex.from_frame(frame[keys]).factorize() if len(keys) > 1 else pd.factorize(frame[keys[0]])
+    place = index.get_indexer(distinct)[codes]
+    out = frame.copy()
+    for name in right.columns:
+        if name in keys or name in out:
+            continue
+        taken = right[name].take(np.maximum(place, 0)).array
+        series = pd.Series(taken, index=out.index)
+        out[name] = series.mask(place < 0, "" if name == "type" else np.nan) if (place < 0).any() else series
+    return out, place < 0
+
+
+def _unmatched(file: str, what: str, frame: pd.DataFrame, lost: NDArray[np.bool_], remedy: str) -> list[Finding]:
+    if not lost.any():
+        return []
+    stores = frame[STORE][lost].unique().tolist()
+    return [Finding("warned", "not_in_" + what, None, None, f"{int(lost.sum()):,} rows of sales are not in {file} (stores"
+                    f" {', '.join(stores[:8])}); their values there stay unknown.", remedy, int(lost.sum()),
+                    tuple(stores[:5]), file=file)]  # fmt: skip
+
+
+def _ahead(panel: pd.DataFrame, test: pd.DataFrame | None, features: pd.DataFrame | None) -> pd.DataFrame:
+    """Series and weeks known ahead: the rows of test, and every series in the weeks of features after its end."""
+    last = panel[DS].max()
+    heads = [UNIQUE_ID, STORE, DEPT] if DEPT in panel else [UNIQUE_ID, STORE]
+    parts = []
+    if test is not None:
+        parts.append(test[test[DS] > last][[*heads, DS, *([IS_HOLIDAY] if IS_HOLIDAY in test else [])]])
+    if features is not None:
+        weeks = features[features[DS] > last][[STORE, DS, *([IS_HOLIDAY] if IS_HOLIDAY in features else [])]]
+        series = pd.concat([panel[heads], *([test[heads]] if test is not None else [])]).drop_duplicates()
+        parts.append(series.merge(weeks, on=STORE))
+    if not parts:
+        return panel.iloc[:0].drop(columns=Y)
+    return pd.concat(parts).drop_duplicates([UNIQUE_ID, DS]).sort_values([UNIQUE_ID, DS], ignore_index=True)
+
+
+def join_kaggle(cleaned: Cleaned, others: Mapping[str, Table], dayfirst: bool | None) -> Cleaned:
+    """The clean panel of train with what ``features``, ``stores`` and ``test`` (if given) know of it.
+
+    Raises ``SalesRefused`` where one of them is refused.
+    """
+    panel, findings = cleaned.panel, list(cleaned.findings)
+    test = features = stores = None
+    if "test" in others:
+        test, found = _clean(others["test"], (STORE, DS) if DEPT not in panel else (STORE, DEPT, DS), dayfirst)
+        findings += found
+    if "features" in others:
+        features, found = _clean(others["features"], (STORE, DS), dayfirst)
+        findings += found
+        flags = panel[IS_HOLIDAY] if IS_HOLIDAY in panel else None
+        panel, lost = _join(panel, features.drop(columns=UNIQUE_ID), [STORE, DS])
+        findings += _unmatched(others["features"].file, "features", panel, lost, "give the features of every store and week")
+        if flags is None and IS_HOLIDAY in panel:
+            panel[IS_HOLIDAY] = panel[IS_HOLIDAY].fillna(False).astype(bool)
+    if "stores" in others:
+        stores, found = _stores(others["stores"])
+        findings += found
+        panel, lost = _join(panel, stores, [STORE])
+        findings += _unmatched(others["stores"].file, "stores", panel, lost, "add the stores to it")
+    future = _ahead(panel, test, features)
+    if features is not None and len(future):
+        future = _join(future, features.drop(columns=UNIQUE_ID), [STORE, DS])[0]
+    if stores is not None and len(future):
+        future = _join(future, stores, [STORE])[0]
+    order = [UNIQUE_ID, DS, Y, STORE, DEPT, IS_HOLIDAY, "type", "size", *OBSERVED]
+    panel = panel[[c for c in order if c in panel]]
+    return Cleaned(panel, future[[c for c in panel.columns if c in future]], findings)
