@@ -1,0 +1,147 @@
+"""What a training run leaves in MLflow: parameters, metrics, files, and the artifact read back."""
+
+from __future__ import annotations
+
+import math
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from storecast.errors import RegistryError
+from storecast.ports import ArtifactContent
+from storecast.stores.artifacts import ArtifactFolders
+from storecast.stores.registry_pyfunc import DATA
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["create_version", "experiment", "fetch", "log", "metrics_of", "write_files"]
+
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*", re.ASCII)
+_BATCH = 100  # of parameters or metrics in one call, the servers' limit
+
+
+def experiment(client: MlflowClient, name: str, location: str | None) -> str:
+    """The id of the experiment that holds the runs of model ``name``; made where it is not there.
+
+    ``location``: where its artifacts belong, None where the server decides. An experiment remembers
+    its folder for good; after ``STORECAST_HOME`` was moved, a second one takes the new runs.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found and location and found.artifact_location != location:
+        name = f"{name} {sha256(location.encode()).hexdigest()[:8]}"
+        found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return client.create_experiment(name, artifact_location=location)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # made by another process just now
+                raise
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    return found.experiment_id
+
+
+def log(client: MlflowClient, run_id: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    """Log parameters and metrics to a run; refuses an infinite metric, which databases cannot hold."""
+    from mlflow.entities import Metric, Param
+
+    if odd := [name for name, value in metrics.items() if math.isinf(value)]:
+        raise RegistryError(
+            "a metric is infinite",
+            where=odd[0],
+            expected="a finite number, or NaN for one that could not be measured",
+            found=str(metrics[odd[0]]),
+            remedy="leave it out",
+        )
+    values = [Metric(name, float(value), timestamp=0, step=0) for name, value in sorted(metrics.items())]
+    settings = [Param(name, str(value)) for name, value in sorted(params.items())]
+    for start in range(0, max(len(values), len(settings)), _BATCH):
+        part = slice(start, start + _BATCH)
+        client.log_batch(run_id, metrics=values[part], params=settings[part])
+
+
+def create_version(client: MlflowClient, name: str, source: str, run_id: str, tags: Mapping[str, str]) -> str:
+    """Make the next version of ``name``, and ``name`` itself where it is new; return its number."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    made = client.create_model_version(name, source, run_id, tags=dict(tags), await_creation_for=60)
+    return str(made.version)
+
+
+def metrics_of(client: MlflowClient, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The metrics of runs by id, few calls for many runs; runs that were removed are absent."""
+    from mlflow.entities import ViewType
+    from mlflow.exceptions import MlflowException
+
+    wanted, experiments, found = list(dict.fromkeys(run_ids)), set[str](), dict[str, dict[str, float]]()
+    while wanted:
+        try:
+            first = client.get_run(wanted[0])
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            wanted = wanted[1:]
+            continue
+        part = wanted[:_BATCH]
+        if first.info.experiment_id in experiments:  # a whole batch was asked and this one was left
+            part = wanted[:1]
+        experiments.add(first.info.experiment_id)
+        quoted = ", ".join(f"'{run_id}'" for run_id in part)
+        query = f"attributes.run_id IN ({quoted})"
+        runs = client.search_runs([first.info.experiment_id], query, ViewType.ALL, max_results=_BATCH)
+        found |= {run.info.run_id: dict(run.data.metrics) for run in [first, *runs]}
+        wanted = [run_id for run_id in wanted if run_id not in found]
+    return found
+
+
+def fetch(source: str, digest: str, uri: str, fallback: Path | None = None) -> ArtifactContent:
+    """The artifact of a version by its ``source``; read in place where that is on this disk.
+
+    ``fallback``: where a local one lies if ``STORECAST_HOME`` was moved since it was registered.
+    """
+    local = _local_path(source)
+    if local is not None:
+        folder = fallback if fallback and fallback.exists() and not local.exists() else local
+        return ArtifactFolders().load(str(folder / DATA), digest)
+    from mlflow.artifacts import download_artifacts
+
+    with tempfile.TemporaryDirectory(prefix="storecast-") as target:
+        path = download_artifacts(artifact_uri=f"{source}/{DATA}", dst_path=target, tracking_uri=uri)
+        return ArtifactFolders().load(path, digest)
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write ``files`` under ``folder`` for upload; their names may have folders but no way out."""
+    folder.mkdir()
+    for name, data in files.items():
+        if not _FILE.fullmatch(name) or name.split("/")[0] == "model":
+            raise RegistryError(
+                "a file to keep with the run has no plain name",
+                where=repr(name),
+                expected="a relative path of letters, digits, dot, dash, underscore; not under model/",
+                remedy="rename it",
+            )
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def _local_path(source: str) -> Path | None:
+    parts = urlsplit(source)
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
+    return Path(source) if source.startswith("/") else None

@@ -1,0 +1,282 @@
+"""The model registry on MLflow: runs, versions and the aliases ``champion`` and ``challenger``."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storecast.errors import RegistryError
+from storecast.ports import ArtifactContent, ModelVersion, Move
+from storecast.stores.artifacts import ArtifactFolders
+from storecast.stores.mlflow_runs import create_version, experiment, fetch, log, metrics_of, write_files
+from storecast.stores.mlflow_session import connect, is_server, shown, sqlite_uri, translated
+from storecast.stores.registry_pyfunc import DATA, write_model_files
+from storecast.stores.serving_history import check_words, move_tag, moves_in, served
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+    from mlflow.entities.model_registry import RegisteredModel
+
+__all__ = ["MlflowRegistry"]
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+_DIGEST = "storecast.digest"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}", re.ASCII)
+
+
+class MlflowRegistry:
+    """The ``Registry`` port on MLflow.
+
+    ``home``: where the embedded registry lives (``mlflow.db`` and ``mlruns``); ``uri``: another
+    tracking server or database instead; ``clock``: the time of a promotion; ``timeout``: seconds to
+    wait for the first answer. Every failure is a ``RegistryError``, a damaged model an
+    ``ArtifactError``.
+
+    >>> registry = MlflowRegistry("home", clock=lambda: datetime.now(UTC))              # doctest: +SKIP
+    >>> registry = MlflowRegistry("home", uri="http://mlflow:5000", clock=clock)        # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        home: str | Path,
+        *,
+        clock: Callable[[], datetime],
+        uri: str | None = None,
+        timeout: float = 5.0,
+        loader_module: str = "storecast.stores.registry_pyfunc",
+    ) -> None:
+        self._home = Path(home).absolute()
+        self._uri = uri or sqlite_uri(self._home)
+        self._clock, self._timeout, self._loader_module = clock, timeout, loader_module
+
+    @property
+    def uri(self) -> str:
+        """What MLflow calls the tracking URI, for ``mlflow ui`` and ``mlflow.set_tracking_uri``."""
+        return self._uri
+
+    def register(
+        self,
+        name: str,
+        content: ArtifactContent,
+        *,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        files: Mapping[str, bytes],
+    ) -> ModelVersion:
+        """Track a run and register ``content`` as the next version of ``name``, alias ``challenger``.
+
+        The version is made only after the artifact was stored and read back whole; a call that fails
+        or is killed leaves at most a failed run. ``files``: report and pictures by path, kept with the
+        run.
+        """
+        _check_name(name)
+        with tempfile.TemporaryDirectory(prefix="storecast-") as staging:
+            model, extra = Path(staging, "model"), Path(staging, "files")
+            digest = ArtifactFolders().save(content, str(model / DATA))
+            write_files(extra, files)
+            with self._translated(f"the model {name} was not registered"):
+                write_model_files(model, digest, self._loader_module)
+                client, tags = self._client, {**tags, _DIGEST: digest}
+                where = experiment(client, name, None if is_server(self._uri) else self._runs.as_uri())
+                run = client.create_run(where, run_name=f"{name}-{digest[:8]}", tags=tags).info
+                status = "FAILED"
+                try:
+                    log(client, run.run_id, params, metrics)
+                    client.log_artifacts(run.run_id, str(model), "model")
+                    client.log_artifacts(run.run_id, str(extra))
+                    source = f"{run.artifact_uri}/model"
+                    fetch(source, digest, self._uri)  # what was stored, read back whole
+                    version = create_version(client, name, source, run.run_id, tags)
+                    client.set_registered_model_alias(name, CHALLENGER, version)
+                    status = "FINISHED"
+                finally:
+                    client.set_terminated(run.run_id, status)
+                return self._version(name, int(version))
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions of ``name``, newest first; empty where the name is unknown."""
+        with self._translated(f"the versions of {name} could not be listed"):
+            model = self._model(name)
+            if model is None:
+                return []
+            found: list[MlflowVersion] = []
+            token: str | None = None
+            while token is None or token:
+                page = self._client.search_model_versions(f"name='{name}'", page_token=token)
+                found, token = [*found, *page], page.token or ""
+            metrics = metrics_of(self._client, [item.run_id for item in found if item.run_id])
+        versions = [_as_ours(item, model, metrics) for item in found]
+        return sorted(versions, key=lambda version: -version.version)
+
+    def champion(self, name: str) -> ModelVersion | None:
+        """The version that carries the alias ``champion``, if any."""
+        with self._translated(f"the champion of {name} could not be read"):
+            current = _champion(self._model(name))
+            return None if current is None else self._version(name, current)
+
+    def load(self, name: str, version: int) -> ArtifactContent:
+        """The artifact of one version, checked against the digest recorded when it was registered."""
+        with self._translated(f"version {version} of {name} could not be loaded"):
+            found = self._find(name, version)
+            digest = found.tags.get(_DIGEST)
+            if not digest or not found.source:
+                raise RegistryError(
+                    f"version {version} of {name} was not registered by storecast",
+                    where=shown(self._uri),
+                    expected=f"a tag {_DIGEST} with the digest of its artifact",
+                    found="no such tag",
+                    remedy="choose a version that `storecast models list` shows with a digest",
+                )
+            fallback = self._runs / (found.run_id or "none") / "artifacts" / "model"
+            return fetch(found.source, digest, self._uri, fallback)
+
+    def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
+        """Move ``champion`` to ``version`` once its artifact has been read whole, and record the move."""
+        with self._translated(f"version {version} of {name} was not promoted"):
+            current = _champion(self._model(name))
+            self.load(name, version)
+            return self._move(name, Move("promote", version, current, who, why, self._now()))
+
+    def rollback(self, name: str, *, who: str, why: str) -> ModelVersion:
+        """Undo the last promotion not undone yet, once the version it replaced has been read whole.
+
+        ``serving_history.served`` says how a move of the alias made elsewhere counts.
+        """
+        with self._translated(f"{name} was not rolled back"):
+            model = self._model(name)
+            current = _champion(model)
+            pile = served(moves_in(model.tags if model else {}), current)
+            if current is None or len(pile) < 2:
+                raise RegistryError(
+                    f"there is no earlier champion of {name} to go back to",
+                    where=shown(self._uri),
+                    expected="a promotion that replaced another version",
+                    found="no champion"
+                    if current is None
+                    else f"version {current}, before which none served",
+                    remedy="promote the version you want by its number",
+                )
+            self.load(name, pile[-2])
+            return self._move(name, Move("rollback", pile[-2], current, who, why, self._now()))
+
+    def history(self, name: str) -> list[Move]:
+        """Which version served when: all recorded moves of ``champion``, oldest first."""
+        with self._translated(f"the history of {name} could not be read"):
+            model = self._model(name)
+        return moves_in(model.tags if model else {})
+
+    @property
+    def _runs(self) -> Path:
+        return self._home / "mlruns"
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        return connect(self._uri, self._timeout)
+
+    def _translated(self, what: str) -> AbstractContextManager[None]:
+        return translated(what, self._uri)
+
+    def _now(self) -> str:
+        return self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
+
+    def _model(self, name: str) -> RegisteredModel | None:
+        from mlflow.exceptions import MlflowException
+
+        _check_name(name)
+        try:
+            return self._client.get_registered_model(name)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+
+    def _find(self, name: str, version: int) -> MlflowVersion:
+        from mlflow.exceptions import MlflowException
+
+        _check_name(name)
+        try:
+            return self._client.get_model_version(name, str(version))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            known = [str(item.version) for item in self.versions(name)]
+            raise RegistryError(
+                f"there is no version {version} of {name}",
+                where=shown(self._uri),
+                expected=f"one of {', '.join(known[:20])}" if known else "a registered version",
+                found=f"{len(known)} versions",
+                remedy="list the versions, or train to register one",
+            ) from error
+
+    def _version(self, name: str, version: int) -> ModelVersion:
+        found = self._find(name, version)
+        return _as_ours(
+            found, self._model(name), metrics_of(self._client, [found.run_id] if found.run_id else [])
+        )
+
+    def _move(self, name: str, move: Move) -> ModelVersion:
+        """Record ``move``, move the alias, and see that it is where it was put.
+
+        MLflow has no compare-and-set for aliases; reading before and after leaves a gap of one call.
+        """
+        if move.version == move.previous:
+            return self._version(name, move.version)
+        check_words(move)
+        model = self._model(name)
+        if model is None or _champion(model) != move.previous:
+            raise self._taken(name, move, _champion(model))
+        key, value = move_tag(move, len(moves_in(model.tags)) + 1)
+        self._client.set_registered_model_tag(name, key, value)
+        self._client.set_registered_model_alias(name, CHAMPION, str(move.version))
+        if (now := _champion(self._model(name))) != move.version:
+            raise self._taken(name, move, now)
+        if CHALLENGER in self._version(name, move.version).aliases:
+            self._client.delete_registered_model_alias(name, CHALLENGER)
+        return self._version(name, move.version)
+
+    def _taken(self, name: str, move: Move, now: int | None) -> RegistryError:
+        return RegistryError(
+            f"somebody else moved the champion of {name} at the same time",
+            where=shown(self._uri),
+            expected=f"from version {move.previous} to {move.version}",
+            found=f"version {now} is champion",
+            remedy="look at the history, then decide again",
+        )
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise RegistryError(
+            "this is no name for a model",
+            where=repr(name)[:120],
+            expected="1 to 100 letters, digits, blanks, dots, dashes or underscores, a letter or digit first",
+            remedy="choose another name",
+        )
+
+
+def _champion(model: RegisteredModel | None) -> int | None:
+    version = model.aliases.get(CHAMPION) if model else None
+    return None if version is None else int(version)
+
+
+def _as_ours(
+    found: MlflowVersion, model: RegisteredModel | None, metrics: Mapping[str, Mapping[str, float]]
+) -> ModelVersion:
+    aliases = model.aliases.items() if model else ()
+    return ModelVersion(
+        name=found.name,
+        version=int(found.version),
+        digest=found.tags.get(_DIGEST, ""),
+        created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
+        aliases=tuple(sorted(alias for alias, version in aliases if int(version) == int(found.version))),
+        metrics=metrics.get(found.run_id or "", {}),
+        tags={key: value for key, value in found.tags.items() if key != _DIGEST},
+    )
