@@ -42,14 +42,22 @@ help: ## list the targets
 .PHONY: setup
 setup: $(RUNTIME) ## make .venv and install what Storecast needs, from the lock
 
-$(BIN)/python:
+# .venv is built anew where there is none, where its Python is gone (the system's was replaced), and where
+# the clone was moved: the commands in .venv/bin name the place they were made for.
+ifneq (sound,$(shell test -x $(BIN)/python && test "$$(cat .venv/.at 2>/dev/null)" = "$$(pwd -P)" && echo sound))
+ANEW := venv-anew
+endif
+
+.PHONY: venv-anew
+venv-anew:
 	@set -e; python="$(PYTHON)"; test -n "$$python"; \
 	echo "Checking what this machine brings ($$python)"; \
 	"$$python" tools/preflight.py; \
 	echo "Making the virtual environment .venv"; \
-	"$$python" -m venv --clear .venv || { rm -rf .venv; exit 1; }
+	"$$python" -m venv --clear .venv || { rm -rf .venv; exit 1; }; \
+	pwd -P > .venv/.at
 
-$(RUNTIME): $(BIN)/python requirements.lock pyproject.toml
+$(RUNTIME): $(ANEW) requirements.lock pyproject.toml
 	@$(BIN)/python tools/preflight.py
 	@echo "Installing the packages of requirements.lock"
 	@$(BIN)/python tools/install.py requirements.lock

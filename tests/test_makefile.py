@@ -13,7 +13,7 @@ import pytest
 
 from tests.needs import ROOT
 
-TARGETS = re.findall(r"^\.PHONY: (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+TARGETS = re.findall(r"^([a-z0-9-]+):.* ## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
 INHERITED = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATA", "ARGS")
 # Stands for a tool: prints its name, then each argument.
@@ -36,7 +36,7 @@ def make(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone, under a path with blanks, whose environment is up to date and whose tools say their arguments."""
+    """A clone, under a path with blanks, set up, whose tools say what arguments they got."""
     folder = tmp_path / "a clone (of mine)"
     (folder / ".venv" / "bin").mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
@@ -48,6 +48,7 @@ def clone(tmp_path: Path) -> Path:
             '#!/bin/sh\necho "$(basename "$0")"; for a in "$@"; do echo "<$a>"; done\n', encoding="utf-8"
         )
         tool.chmod(0o755)
+    (folder / ".venv" / ".at").write_text(f"{folder.resolve()}\n", encoding="utf-8")
     later = time.time() + 5
     for name in (".runtime", ".dev"):
         (folder / ".venv" / name).touch()
@@ -57,6 +58,8 @@ def clone(tmp_path: Path) -> Path:
 
 def test_every_target_is_explained() -> None:
     """`make` alone lists each target with what it does."""
+    named = re.findall(r"^\.PHONY: (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(named) - set(TARGETS) == {"venv-anew"}
     listed = dict(re.findall(r"^  ([a-z0-9-]+) +(\S.*)$", make(ROOT).stdout, re.MULTILINE))
     assert set(TARGETS) <= set(listed)
     assert {"help", "setup", "run", "test", "check", "lint", "types", "e2e", "bench", "clean"} <= set(TARGETS)

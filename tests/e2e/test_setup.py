@@ -72,6 +72,19 @@ def test_an_environment_whose_python_is_gone_is_made_anew(clone: Path) -> None:
     assert run(clone, ".venv/bin/python", "-c", "import storecast, lightgbm").returncode == 0
 
 
+def test_a_clone_that_was_moved_is_set_up_where_it_lies(clone: Path) -> None:
+    """No command of the environment reaches back to the place that the clone was moved from."""
+    moved = clone.rename(clone.with_name("moved"))
+    try:
+        done = run(moved, "make", "setup")
+        assert done.returncode == 0, done.stdout + done.stderr
+        shown = run(moved, ".venv/bin/python", "-c", "import storecast; print(storecast.__file__)").stdout
+        assert shown == f"{moved}/src/storecast/__init__.py\n"
+        assert str(clone) not in (moved / ".venv" / "bin" / "storecast").read_text(encoding="utf-8")
+    finally:
+        moved.rename(clone)
+
+
 def test_a_package_with_another_hash_is_refused(clone: Path) -> None:
     """A file that is not the locked one is not installed, and the end of pip's words is shown."""
     lock = clone / "other.lock"
