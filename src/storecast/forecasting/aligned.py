@@ -1,12 +1,13 @@
 """The statistical forecaster: members that look back to the same date of earlier years.
 
-Four members, each linear in the history or a product of two such terms, so that what any cutoff needs is
+Five members, each linear in the history or a product of two such terms, so that what any cutoff needs is
 computed once for all cutoffs:
 
 season   mean over past years of (same date + yearly trend) + smoothed recent deviation from it
 growth   the same, read as a ratio: past years x recent growth, the series' own shrunk to its block's
 block    the block's own forecast x the series' recent share of it; the answer for young series
 recent   mean of the last 13 weeks, for series that follow no year (intermittent, promotion-driven)
+same     the same date of last year as it was, for series whose level is not going anywhere
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from storecast.forecasting.timeline import YEAR, Timeline
 __all__ = ["MEMBERS", "Aligned", "AlignedConfig", "block_index"]
 
 Float = NDArray[np.float64]
-MEMBERS = ("season", "growth", "block", "recent")
+MEMBERS = ("season", "growth", "block", "recent", "same")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class AlignedConfig:
 
     ``trend_keep``: share of the measured yearly trend that is carried on; ``trend_prior``: weeks of
     zero trend it is averaged with; ``rates``: of the smoothing; ``growth_own``: weight of the series' own
-    growth against its block's; windows in weeks.
+    growth against its block's; windows in weeks. ``height_power``: a deviation in dollars is carried to a week
+    of another season in proportion to that week's usual height to this power (0 adds it as it is, 1 as a
+    percentage), the height within ``height_bound``.
     """
 
     trend_keep: float = 0.9
@@ -43,6 +46,8 @@ class AlignedConfig:
     growth_bounds: tuple[float, float] = (0.5, 2.0)
     share_windows: tuple[int, ...] = (13, 26, 52)
     recent_window: int = 13
+    height_power: float = 0.5
+    height_bound: float = 4.0
 
 
 class Aligned:
@@ -87,6 +92,9 @@ class Aligned:
         years = np.where(np.isfinite(deviation), self.years_back[:rows], np.nan)
         level = smoothed(deviation, c.rates, c.level_prior)
         self.level = level - self.trend * smoothed(years, c.rates, c.level_prior)
+        usual = self.mean_back[:rows]
+        count = window_sum(cumulative(np.where(np.isfinite(usual), 1.0, np.nan)), YEAR)
+        self.usual = ratio(window_sum(cumulative(usual), YEAR), count)
 
     def _growth(self) -> None:
         rows, c = len(self.values), self.config
@@ -135,6 +143,14 @@ class Aligned:
         at = slice(cutoff, cutoff + 1)
         return self._members(at, rows, known)
 
+    def height(self, at: slice, rows: slice) -> Float:
+        """(R, N) how a deviation known at ``at`` is scaled in ``rows``; 1 where the season is unknown."""
+        there = self.mean_back[rows]
+        height = ratio(np.maximum(there, 0.0), np.broadcast_to(self.usual[at], there.shape))
+        height = np.where(np.isfinite(height), height, 1.0).clip(max=self.config.height_bound)
+        out: Float = height**self.config.height_power
+        return out
+
     def one_step(self) -> Float:
         """(len(MEMBERS), T, N) each week's forecast made a week before."""
         every = slice(0, len(self.values))
@@ -153,7 +169,8 @@ class Aligned:
         else:
             back = [b[rows] for b in self.back]
             mean_back, years_back = self.mean_back[rows], self.years_back[rows]
-        season = mean_back + self.trend[at] * years_back + self.level[at]
+        change = self.trend[at] * years_back + self.level[at]
+        season = mean_back + change * self.height(at, rows)
         scaled, factor = [], self.growth[at]
         for b in back:
             scaled.append(b * factor)
@@ -165,11 +182,11 @@ class Aligned:
         else:
             whole = self.block.blended(at, rows, known)
             share_of_block = whole[:, self.of_block] * self.share[at]
-        return np.stack([season, growth, share_of_block, recent])
+        return np.stack([season, growth, share_of_block, recent, back[0]])
 
     def blended(self, at: slice, rows: slice, known: int) -> Float:
         """(R, B) the blocks' own forecast: season and growth 2 : 1, recent where neither speaks."""
-        season, growth, _, recent = self._members(at, rows, known)
+        season, growth, _, recent, _ = self._members(at, rows, known)
         out = np.where(np.isfinite(growth), (2.0 * season + growth) / 3.0, season)
         return np.where(np.isfinite(out), out, recent)
 

@@ -27,7 +27,7 @@ class BlendConfig:
     ``residual_keep`` and ``residual_decay``: share of the recent one-step residual carried forward, and what of
     it is left a week later; ``residual_shared``: the part of it taken from the whole store."""
 
-    prior: tuple[float, ...] = (2.0, 1.0, 0.5, 0.0)
+    prior: tuple[float, ...] = (2.0, 1.0, 0.5, 0.0, 0.0)
     prior_pull: float = 16.0
     series_prior: float = 12.0
     residual_keep: float = 0.4

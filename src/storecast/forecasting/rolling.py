@@ -30,7 +30,7 @@ __all__ = ["FIRST_ORIGIN", "STATES", "Groups", "Rolling", "inner_cutoffs", "roll
 
 Float = NDArray[np.float64]
 FIRST_ORIGIN = 56  # weeks before the first inner cutoff: a year to look back to, and a month of deviations
-STATES = ("level", "growth", "block_growth", "residual_4", "residual_13", "store_residual", "volatility")
+STATES = ("usual", "level", "growth", "block_growth", "residual_4", "residual_13", "store_residual", "volatility")
 _COLUMNS = 1024  # series a pass, so that a pass stays in the cache
 
 
@@ -178,7 +178,7 @@ def _forecast(
     scale = np.maximum(np.abs(recent), 1e-9)
     noise = np.sqrt(recent_residual(residual**2, 26))
     block_growth = part.growth if part.block is None else part.block.growth[:, groups.block[at]]
-    states = (part.level, part.growth, block_growth, carried, longer, shared, noise)
+    states = (recent, part.level, part.growth, block_growth, carried, longer, shared, noise)
     relative = {"level", "residual_4", "residual_13", "volatility"}
     for name, value in zip(STATES, states, strict=True):
         state = value / scale if name in relative else value
@@ -188,7 +188,8 @@ def _forecast(
         members = part.forecasts(int(c), stretch, int(c))
         base = blend(members, weights)
         base = np.where(np.isfinite(base), base, 0.0)
-        point = (base + config.residual_keep * near[c] * decay) * effect[stretch]
+        height = part.height(slice(int(c), int(c) + 1), stretch)
+        point = (base + config.residual_keep * near[c] * decay * height) * effect[stretch]
         out.point[i][:, at] = point
         back = part.back[0][np.maximum(np.arange(stretch.start - 1, stretch.stop + 1), 0).clip(max=rows + horizon - 1)]
         slip = np.maximum(np.abs(back[2:] - back[1:-1]), np.abs(back[:-2] - back[1:-1]))

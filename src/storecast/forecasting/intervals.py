@@ -1,0 +1,126 @@
+"""Bands from out-of-sample residuals: split conformal quantiles of residuals scaled by their expected size.
+
+sigma = the series' own error (shrunk to its block's) x exp(slopes . x), where x is the log of the horizon, how
+far the forecast stands above the usual level, and what a week's slip of the calendar would change there. The
+last two see a Christmas coming even where no rolling origin held one. Slopes are non-negative and
+estimated by Laplace likelihood; the quantiles of residual / sigma are pooled over all series. Any
+coverage level is then arithmetic. After Romano, Patterson, Candes (2019), with a parametric scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.forecasting.operators import ratio
+
+__all__ = ["PROBABILITIES", "Bands", "fit_bands", "features"]
+
+Float = NDArray[np.float64]
+PROBABILITIES: Float = np.concatenate([[0.001, 0.0025], np.linspace(0.005, 0.995, 199), [0.9975, 0.999]])
+_OWN_WEIGHT = 4.0  # rolling origins of its block's error that a series' own is mixed with
+_SAMPLE = 400_000  # residuals the slopes and quantiles are learnt from
+_ROUNDS = 25
+_WIDEN = 0.5
+
+
+@dataclass(frozen=True)
+class Bands:
+    """``scale`` (N,) dollars; ``slopes`` (3,) of ``features``; ``quantiles`` of residual / sigma at PROBABILITIES;
+    ``floor`` (N,) dollars no band goes below."""
+
+    scale: Float
+    slopes: Float
+    quantiles: Float
+    floor: Float
+
+    def sigma(self, x: Float) -> Float:
+        """(H, N) expected size of the error, dollars; ``x`` (3, H, N)."""
+        out: Float = self.scale * np.exp(np.tensordot(self.slopes, x, 1))
+        return out
+
+    def quantile(self, probability: float) -> float:
+        """The pooled quantile of residual / sigma; flat beyond the outermost of PROBABILITIES."""
+        return float(np.interp(probability, PROBABILITIES, self.quantiles))
+
+    def limits(self, point: Float, sigma: Float, level: float) -> tuple[Float, Float]:
+        """Lower and upper limit (H, N) that cover the actual in ``level`` percent of cases."""
+        tail = (1.0 - level / 100.0) / 2.0
+        low = np.maximum(point + sigma * self.quantile(tail), np.minimum(self.floor, point))
+        high = np.maximum(point + sigma * self.quantile(1.0 - tail), point)
+        return np.minimum(low, point), high
+
+
+def features(point: Float, usual: Float, slope: Float) -> Float:
+    """(3, H, N): log horizon, log of forecast over ``usual`` (N,) level where above it, calendar ``slope`` (H, N)."""
+    horizon = np.broadcast_to(np.log(np.arange(1.0, len(point) + 1.0))[:, None], point.shape)
+    above = ratio(np.maximum(point, 0.0), np.broadcast_to(usual, point.shape))
+    height = np.log(np.clip(np.where(np.isfinite(above), above, 1.0), 1.0, 20.0))
+    return np.stack([horizon, height, np.minimum(slope, 2.0)])
+
+
+def fit_bands(residual: Float, x: Float, usual: Float, block: NDArray[np.int64], floor: Float) -> Bands:
+    """Learn bands from ``residual`` (C, H, N) dollars, NaN where unknown, and features ``x`` (3, C, H, N).
+
+    ``usual`` (N,) dollars, the level a series' error is measured against before its block's is mixed in.
+    """
+    known = np.isfinite(residual)
+    count = known.sum(axis=(0, 1)).astype(np.float64)
+    origins = known.any(axis=1).sum(axis=0).astype(np.float64)
+    own = ratio(np.where(known, np.abs(residual), 0.0).sum(axis=(0, 1)), count)
+    scale = _shrunk(own, origins, np.abs(usual), block)
+    if not known.any():
+        return Bands(scale, np.zeros(len(x)), _laplace(), floor)
+    at = np.flatnonzero(known.ravel())
+    if len(at) > _SAMPLE:
+        at = np.sort(np.random.default_rng(0).choice(at, _SAMPLE, replace=False))
+    series = at % residual.shape[2]
+    z = residual.ravel()[at] / scale[series]
+    picked = x.reshape(len(x), -1)[:, at]
+    slopes = _slopes(np.abs(z), picked)
+    z = z / np.exp(slopes @ picked)
+    # Rolling origins overlap, and few of them know less of the tails than their many residuals suggest.
+    widen = 1.0 + _WIDEN / max(int(known.any(axis=(1, 2)).sum()), 1)
+    return Bands(scale, slopes, widen * np.quantile(z, PROBABILITIES), floor)
+
+
+def _shrunk(own: Float, origins: Float, usual: Float, block: NDArray[np.int64]) -> Float:
+    """(N,) each series' mean absolute error, mixed with what its block's relative error would make it."""
+    usual = np.maximum(usual, 1e-6)
+    blocks = int(block.max()) + 1
+    heard = np.isfinite(own)
+    error = np.bincount(block[heard], own[heard], minlength=blocks)
+    level = np.bincount(block[heard], usual[heard], minlength=blocks)
+    overall = error.sum() / level.sum() if level.sum() > 0 else 0.1
+    share = np.where(level > 0, error / np.maximum(level, 1e-9), overall)
+    typical = share[block] * usual
+    n = np.where(heard, origins, 0.0)
+    mixed = (n * np.nan_to_num(own) + _OWN_WEIGHT * typical) / (n + _OWN_WEIGHT)
+    return np.maximum(mixed, 1e-6)
+
+
+def _slopes(size: Float, x: Float) -> Float:
+    """Non-negative slopes b that minimize sum(size exp(-(c + b x)) + c + b x) over b and c, by projected Newton."""
+    design = np.concatenate([np.ones((1, x.shape[1])), x])
+    beta = np.zeros(len(design))
+    beta[0] = np.log(max(float(size.mean()), 1e-9))
+    free = np.ones(len(design), dtype=bool)
+    for _ in range(_ROUNDS):
+        weight = size * np.exp(-np.clip(beta @ design, -30.0, 30.0))
+        slope = design @ (1.0 - weight)
+        free[1:] = (beta[1:] > 0) | (slope[1:] < 0)
+        curve = (design[free] * weight) @ design[free].T + 1e-6 * x.shape[1] * np.eye(int(free.sum()))
+        step = np.zeros(len(beta))
+        step[free] = np.linalg.solve(curve, slope[free])
+        beta = beta - step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-9))
+        beta[1:] = np.clip(beta[1:], 0.0, 3.0)
+    return beta[1:]
+
+
+def _laplace() -> Float:
+    """Quantiles of a Laplace error whose mean absolute size is one, for panels without any residual yet."""
+    p = PROBABILITIES
+    out: Float = np.where(p < 0.5, np.log(2.0 * np.minimum(p, 0.5)), -np.log(2.0 * np.minimum(1.0 - p, 0.5)))
+    return out
