@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from storecast.forecasting.quality.clean import Cleaned, SalesRows, clean_rows
-from storecast.forecasting.quality.findings import Finding, QualityReport, SalesData, SalesRefused, refuse, row_list
+from storecast.forecasting.quality.findings import (
+    Finding,
+    QualityReport,
+    SalesData,
+    SalesRefusedError,
+    SalesSource,
+    refuse,
+    row_list,
+)
 from storecast.forecasting.quality.readings import UNKNOWN, DateReadings
 
 __all__ = [
@@ -13,8 +21,9 @@ __all__ = [
     "Finding",
     "QualityReport",
     "SalesData",
-    "SalesRefused",
+    "SalesRefusedError",
     "SalesRows",
+    "SalesSource",
     "clean_rows",
     "refuse",
     "row_list",

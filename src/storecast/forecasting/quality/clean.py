@@ -50,10 +50,20 @@ class SalesRows:
     def take(self, keep: NDArray[np.generic]) -> SalesRows:
         """The rows of a mask or index."""
         d = self.dates
-        dates = DateReadings(d.codes[keep], d.texts, d.day_first, d.month_first, d.swapped, d.fixed, d.forms, d.blank)
-        return SalesRows(self.file, self.lines[keep], self.series[keep], self.names, dates,
-                         {k: v[keep] for k, v in self.columns.items()}, self.labels, self.attributes,
-                         self.spelled)  # fmt: skip
+        dates = DateReadings(
+            d.codes[keep], d.texts, d.day_first, d.month_first, d.swapped, d.fixed, d.forms, d.blank
+        )
+        return SalesRows(
+            self.file,
+            self.lines[keep],
+            self.series[keep],
+            self.names,
+            dates,
+            {k: v[keep] for k, v in self.columns.items()},
+            self.labels,
+            self.attributes,
+            self.spelled,
+        )
 
 
 @dataclass(frozen=True)
@@ -76,28 +86,47 @@ def _value_findings(rows: SalesRows) -> list[Finding]:
         bad = np.isinf(values) | (np.abs(values) > _ABSURD)
         if bad.any():
             lines = rows.lines[bad]
-            out.append(Finding.at(
-                "refused", "absurd_value", lines, rows.spelled.get(name, name),
-                f"Infinite or absurd values in {rows.spelled.get(name, name)}: {{rows}}.",
-                "write the right number, or leave the cell empty where it is not known", file=rows.file,
-                examples=[f"row {n}: {v:g}" for n, v in zip(lines[:5], values[bad][:5], strict=True)],
-                expected=f"finite numbers below {_ABSURD:g}", found=f"{values[bad][0]:g}",
-            ))  # fmt: skip
+            out.append(
+                Finding.at(
+                    "refused",
+                    "absurd_value",
+                    lines,
+                    rows.spelled.get(name, name),
+                    f"Infinite or absurd values in {rows.spelled.get(name, name)}: {{rows}}.",
+                    "write the right number, or leave the cell empty where it is not known",
+                    file=rows.file,
+                    examples=[f"row {n}: {v:g}" for n, v in zip(lines[:5], values[bad][:5], strict=True)],
+                    expected=f"finite numbers below {_ABSURD:g}",
+                    found=f"{values[bad][0]:g}",
+                )
+            )
     return out
 
 
 def _drop_repeated(rows: SalesRows, key: Int, findings: list[Finding]) -> SalesRows:
     """Without the rows that repeat another one in everything."""
     judged = key != UNKNOWN
-    repeated, first = find_duplicates(rows.series, np.where(judged, key, -np.arange(len(key)) - 1), rows.columns)
+    repeated, first = find_duplicates(
+        rows.series, np.where(judged, key, -np.arange(len(key)) - 1), rows.columns
+    )
     if not repeated.any():
         return rows
     lines = rows.lines[repeated]
-    examples = [f"row {b} repeats row {a}" for a, b in zip(rows.lines[first[repeated]][:5], lines[:5], strict=True)]
-    findings.append(Finding.at(
-        "repaired", "duplicate_row", lines, None, f"{len(lines):,} rows repeated another one in everything and"
-        " were dropped: {rows}.", "delete them from the file", file=rows.file, examples=examples,
-    ))  # fmt: skip
+    examples = [
+        f"row {b} repeats row {a}" for a, b in zip(rows.lines[first[repeated]][:5], lines[:5], strict=True)
+    ]
+    findings.append(
+        Finding.at(
+            "repaired",
+            "duplicate_row",
+            lines,
+            None,
+            f"{len(lines):,} rows repeated another one in everything and were dropped: {{rows}}.",
+            "delete them from the file",
+            file=rows.file,
+            examples=examples,
+        )
+    )
     return rows.take(~repeated)
 
 
@@ -110,12 +139,19 @@ def _stray_years(rows: SalesRows, days: Int) -> list[Finding]:
     edge = weeks[int(gaps.argmax())]
     side = days <= edge
     stray = side if side.sum() * 2 < len(days) else ~side
-    return [Finding.at(
-        "refused", "stray_date", rows.lines[stray], rows.spelled.get(DS),
-        f"Dates lie {int(gaps.max()) // 364} years away from all the others: {{rows}}.",
-        "correct the year in these rows", file=rows.file, expected=f"dates within {_NO_DATA_WEEKS} weeks of others",
-        found=f"{as_days(days[stray][:1])[0]} in row {rows.lines[stray][0]}",
-    )]  # fmt: skip
+    return [
+        Finding.at(
+            "refused",
+            "stray_date",
+            rows.lines[stray],
+            rows.spelled.get(DS),
+            f"Dates lie {int(gaps.max()) // 364} years away from all the others: {{rows}}.",
+            "correct the year in these rows",
+            file=rows.file,
+            expected=f"dates within {_NO_DATA_WEEKS} weeks of others",
+            found=f"{as_days(days[stray][:1])[0]} in row {rows.lines[stray][0]}",
+        )
+    ]
 
 
 def _repair_decimals(rows: SalesRows, days: Int, findings: list[Finding]) -> SalesRows:
@@ -130,23 +166,52 @@ def _repair_decimals(rows: SalesRows, days: Int, findings: list[Finding]) -> Sal
             fixed = values.copy()
             fixed[found.rows] = values[found.rows] / 10.0**found.power
             lines = rows.lines[found.rows]
-            examples = [f"row {n}: {values[i]:.0f} read as {fixed[i]}" for n, i in zip(lines[:5], found.rows, strict=False)]
+            examples = [
+                f"row {n}: {values[i]:.0f} read as {fixed[i]}"
+                for n, i in zip(lines[:5], found.rows, strict=False)
+            ]
             columns[name] = fixed
-            findings.append(Finding.at(
-                "repaired", "lost_decimal_point", lines, spelled, f"{len(lines):,} values of {spelled} had lost"
-                " their decimal point ({rows}); put back where one place alone fits the weeks around.",
-                "correct the values in the file", file=rows.file, examples=examples,
-            ))  # fmt: skip
+            findings.append(
+                Finding.at(
+                    "repaired",
+                    "lost_decimal_point",
+                    lines,
+                    spelled,
+                    f"{len(lines):,} values of {spelled} had lost"
+                    " their decimal point ({rows}); put back where one place alone fits the weeks around.",
+                    "correct the values in the file",
+                    file=rows.file,
+                    examples=examples,
+                )
+            )
         if len(found.suspects):
             lines = rows.lines[found.suspects]
-            findings.append(Finding.at(
-                "warned", "suspicious_spike", lines, spelled, f"{len(lines):,} values of {spelled} are ten or more"
-                " times those around, as if a decimal point were lost ({rows}); kept as they are.",
-                "check these values in the file", file=rows.file,
-                examples=[f"row {n}: {values[i]:g}" for n, i in zip(lines[:5], found.suspects, strict=False)],
-            ))  # fmt: skip
-    return SalesRows(rows.file, rows.lines, rows.series, rows.names, rows.dates, columns, rows.labels,
-                     rows.attributes, rows.spelled)  # fmt: skip
+            findings.append(
+                Finding.at(
+                    "warned",
+                    "suspicious_spike",
+                    lines,
+                    spelled,
+                    f"{len(lines):,} values of {spelled} are ten or more"
+                    " times those around, as if a decimal point were lost ({rows}); kept as they are.",
+                    "check these values in the file",
+                    file=rows.file,
+                    examples=[
+                        f"row {n}: {values[i]:g}" for n, i in zip(lines[:5], found.suspects, strict=False)
+                    ],
+                )
+            )
+    return SalesRows(
+        rows.file,
+        rows.lines,
+        rows.series,
+        rows.names,
+        rows.dates,
+        columns,
+        rows.labels,
+        rows.attributes,
+        rows.spelled,
+    )
 
 
 def _fill_flags(rows: SalesRows, days: Int, findings: list[Finding]) -> Float:
@@ -159,23 +224,47 @@ def _fill_flags(rows: SalesRows, days: Int, findings: list[Finding]) -> Float:
     column = rows.spelled.get(IS_HOLIDAY, IS_HOLIDAY)
     mixed = (yes > 0) & (yes < given)
     if mixed.any():
-        findings.append(Finding.at(
-            "warned", "holiday_flags_differ", [], column, f"{int(mixed.sum())} weeks are a holiday in some rows"
-            f" and not in others, first {as_days(week[mixed][:1])[0]}; each row keeps its own.",
-            "give every row of a week the same flag", file=rows.file))  # fmt: skip
+        findings.append(
+            Finding.at(
+                "warned",
+                "holiday_flags_differ",
+                [],
+                column,
+                f"{int(mixed.sum())} weeks are a holiday in some rows"
+                f" and not in others, first {as_days(week[mixed][:1])[0]}; each row keeps its own.",
+                "give every row of a week the same flag",
+                file=rows.file,
+            )
+        )
     if not gaps.any():
         return flag
     known = (given > 0) & ~mixed
     filled = np.where(gaps, np.where(known[at], yes[at] > 0, 0.0), flag)
     lost = gaps & ~known[at]
     if (gaps & ~lost).any():
-        findings.append(Finding.at("repaired", "blank_holiday_flag", rows.lines[gaps & ~lost], column,
-                                   "Blank holiday flags ({rows}) were taken from the other rows of the week.",
-                                   "fill in the flags", file=rows.file))  # fmt: skip
+        findings.append(
+            Finding.at(
+                "repaired",
+                "blank_holiday_flag",
+                rows.lines[gaps & ~lost],
+                column,
+                "Blank holiday flags ({rows}) were taken from the other rows of the week.",
+                "fill in the flags",
+                file=rows.file,
+            )
+        )
     if lost.any():
-        findings.append(Finding.at("warned", "blank_holiday_flag", rows.lines[lost], column,
-                                   "Blank holiday flags that no other row of the week tells ({rows}); taken as no"
-                                   " holiday.", "fill in the flags", file=rows.file))  # fmt: skip
+        findings.append(
+            Finding.at(
+                "warned",
+                "blank_holiday_flag",
+                rows.lines[lost],
+                column,
+                "Blank holiday flags that no other row of the week tells ({rows}); taken as no holiday.",
+                "fill in the flags",
+                file=rows.file,
+            )
+        )
     return filled
 
 
@@ -236,14 +325,23 @@ def clean_rows(rows: SalesRows, *, dayfirst: bool | None = None) -> Cleaned:
     rows = _repair_decimals(rows, days, findings)
     if IS_HOLIDAY in rows.columns:
         flags = _fill_flags(rows, days, findings)
-        rows = SalesRows(rows.file, rows.lines, rows.series, rows.names, rows.dates,
-                         {**rows.columns, IS_HOLIDAY: flags}, rows.labels, rows.attributes,
-                         rows.spelled)  # fmt: skip
+        rows = SalesRows(
+            rows.file,
+            rows.lines,
+            rows.series,
+            rows.names,
+            rows.dates,
+            {**rows.columns, IS_HOLIDAY: flags},
+            rows.labels,
+            rows.attributes,
+            rows.spelled,
+        )
     sold = ~np.isnan(rows.columns[Y])
     last = days[sold].max() if sold.any() else UNKNOWN
     ahead = ~sold & (days > last) & bool(sold.any())
-    findings += coverage_findings(rows.file, rows.spelled.get(Y), rows.lines, rows.names, rows.series, days,
-                                  rows.columns[Y], ahead)  # fmt: skip
+    findings += coverage_findings(
+        rows.file, rows.spelled.get(Y), rows.lines, rows.names, rows.series, days, rows.columns[Y], ahead
+    )
     if any(f.severity == "refused" for f in findings):
         return Cleaned(nothing, nothing, findings)
     future = _frame(rows, days, ahead)

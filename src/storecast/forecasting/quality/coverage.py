@@ -20,9 +20,15 @@ def _named(names: NDArray[np.str_], which: NDArray[np.bool_]) -> list[str]:
 
 
 def coverage_findings(
-    file: str, column: str | None, lines: Int, names: NDArray[np.str_], series: Int, days: Int, y: Float,
+    file: str,
+    column: str | None,
+    lines: Int,
+    names: NDArray[np.str_],
+    series: Int,
+    days: Int,
+    y: Float,
     ahead: NDArray[np.bool_],
-) -> list[Finding]:  # fmt: skip
+) -> list[Finding]:
     """Findings on sorted rows (n,) whose weeks are settled; ``ahead``: known future rows.
 
     Refused: no sales at all, a series without any, fewer than two weeks. Warned: weeks without sales.
@@ -36,27 +42,67 @@ def coverage_findings(
     empty = (n_sold == 0) & (n_blank > 0)
     fill_in = "fill in the sales, or delete the rows of these series"
     if not sold.any() or empty.any():
-        what = "No row has sales." if not sold.any() else (
-            f"{int(empty.sum())} series have no sales at all: {', '.join(_named(names, empty))}."
-        )  # fmt: skip
+        what = (
+            "No row has sales."
+            if not sold.any()
+            else (f"{int(empty.sum())} series have no sales at all: {', '.join(_named(names, empty))}.")
+        )
         where = lines[np.isin(series, np.flatnonzero(empty))]
-        return [Finding.at("refused", "series_without_sales", where, column, what, fill_in, file=file,
-                           examples=_named(names, empty), expected="sales in some week of every series",
-                           found="empty cells only")]  # fmt: skip
+        return [
+            Finding.at(
+                "refused",
+                "series_without_sales",
+                where,
+                column,
+                what,
+                fill_in,
+                file=file,
+                examples=_named(names, empty),
+                expected="sales in some week of every series",
+                found="empty cells only",
+            )
+        ]
     weeks = np.unique(days[sold])
     if len(weeks) < 2:
-        return [Finding.at("refused", "too_short", lines[:1], column,
-                           f"There are sales of one week only ({as_days(weeks)[0]}).",
-                           "give at least two weeks; good forecasts need two years",
-                           file=file, expected="two weeks or more", found=f"{len(y)} rows, one week")]  # fmt: skip
+        return [
+            Finding.at(
+                "refused",
+                "too_short",
+                lines[:1],
+                column,
+                f"There are sales of one week only ({as_days(weeks)[0]}).",
+                "give at least two weeks; good forecasts need two years",
+                file=file,
+                expected="two weeks or more",
+                found=f"{len(y)} rows, one week",
+            )
+        ]
     if blank.any():
-        out.append(Finding.at("warned", "blank_sales", lines[blank], column,
-                              f"{int(blank.sum()):,} rows have no sales ({{rows}}); their weeks count as missing, not"
-                              " as zero.", "fill in the sales, or 0 where nothing was sold", file=file))  # fmt: skip
+        out.append(
+            Finding.at(
+                "warned",
+                "blank_sales",
+                lines[blank],
+                column,
+                f"{int(blank.sum()):,} rows have no sales ({{rows}}); their weeks count as missing, not"
+                " as zero.",
+                "fill in the sales, or 0 where nothing was sold",
+                file=file,
+            )
+        )
     if ahead.any():
-        out.append(Finding.at("info", "future_rows", lines[ahead], column,
-                              f"{int(ahead.sum()):,} rows after the last sale have no sales; taken as what is known of"
-                              " the future.", "", file=file))  # fmt: skip
+        out.append(
+            Finding.at(
+                "info",
+                "future_rows",
+                lines[ahead],
+                column,
+                f"{int(ahead.sum()):,} rows after the last sale have no sales; taken as what is known of"
+                " the future.",
+                "",
+                file=file,
+            )
+        )
     s, d, v = series[sold], days[sold], y[sold]
     starts = np.flatnonzero(np.concatenate([[True], np.diff(s) > 0]))
     ends = np.concatenate([starts[1:], [len(s)]])
@@ -66,26 +112,64 @@ def coverage_findings(
     if missing.any():
         who = np.zeros(len(names), dtype=bool)
         who[owner[missing > 0]] = True
-        out.append(Finding("info", "missing_weeks", None, None, f"{int((missing > 0).sum()):,} series have gaps, "
-                           f"{int(missing.sum()):,} missing weeks in all; missing is never read as zero.",
-                           "add rows with 0 where nothing was sold", int(missing.sum()), tuple(_named(names, who)),
-                           file=file))  # fmt: skip
+        out.append(
+            Finding(
+                "info",
+                "missing_weeks",
+                None,
+                None,
+                f"{int((missing > 0).sum()):,} series have gaps, "
+                f"{int(missing.sum()):,} missing weeks in all; missing is never read as zero.",
+                "add rows with 0 where nothing was sold",
+                int(missing.sum()),
+                tuple(_named(names, who)),
+                file=file,
+            )
+        )
     short = (ends - starts) < _YEAR
     if short.any():
         who = np.zeros(len(names), dtype=bool)
         who[owner[short]] = True
-        out.append(Finding("info", "short_series", None, None, f"{int(short.sum()):,} series have fewer than {_YEAR}"
-                           " weeks; their season comes from others.", "", int(short.sum()),
-                           tuple(_named(names, who)), file=file))  # fmt: skip
+        out.append(
+            Finding(
+                "info",
+                "short_series",
+                None,
+                None,
+                f"{int(short.sum()):,} series have fewer than {_YEAR} weeks; their season comes from others.",
+                "",
+                int(short.sum()),
+                tuple(_named(names, who)),
+                file=file,
+            )
+        )
     flat = (np.maximum.reduceat(v, starts) == np.minimum.reduceat(v, starts)) & (ends - starts >= 8)
     if flat.any():
         who = np.zeros(len(names), dtype=bool)
         who[owner[flat]] = True
-        out.append(Finding("info", "constant_series", None, column, f"{int(flat.sum()):,} series never change:"
-                           f" {', '.join(_named(names, who))}.", "check that these are sales", int(flat.sum()),
-                           tuple(_named(names, who)), file=file))  # fmt: skip
+        out.append(
+            Finding(
+                "info",
+                "constant_series",
+                None,
+                column,
+                f"{int(flat.sum()):,} series never change: {', '.join(_named(names, who))}.",
+                "check that these are sales",
+                int(flat.sum()),
+                tuple(_named(names, who)),
+                file=file,
+            )
+        )
     if (negative := y < 0).any():
-        out.append(Finding.at("info", "negative_sales", lines[negative], column,
-                              f"{int(negative.sum()):,} weeks have negative sales: more returned than sold.", "",
-                              file=file))  # fmt: skip
+        out.append(
+            Finding.at(
+                "info",
+                "negative_sales",
+                lines[negative],
+                column,
+                f"{int(negative.sum()):,} weeks have negative sales: more returned than sold.",
+                "",
+                file=file,
+            )
+        )
     return out

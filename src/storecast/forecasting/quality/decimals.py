@@ -16,11 +16,15 @@ __all__ = ["Decimals", "lost_decimals"]
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
+Bool = NDArray[np.bool_]
 
 _FACTOR = 5.0  # times its series' median a number must be to be looked at
+_LEAST = 26  # positive weeks a series must have to be judged
+_REGULAR = 2.5  # the 9th decile of a series in medians, up to which it is regular enough to repair
+_FAR = 50.0  # times the rest of a series from which even an irregular one is doubted
 _FIT = 2.0  # a repaired number lies within this factor of what surrounds it
 _TIGHT = 1.5  # likewise where the number's own form says nothing
-_UNLIKE = 3.0  # as it stands it is this many times above everything it is compared with
+_UNLIKE = 3.0  # as it stands it is this many times above everything else in its series
 _NEAR, _YEAR = 35, 364  # days
 _POWERS = (1, 2, 3, 4, 5, 6)
 
@@ -34,52 +38,71 @@ class Decimals:
     suspects: Int
 
 
-def _surroundings(days: Int, values: Float, ok: NDArray[np.bool_], i: int) -> tuple[Float, Float]:
-    """Values around row i, and those of the same weeks of other years."""
+def _near(days: Int, i: int, within: int) -> Bool:
+    return np.asarray(np.abs(days - days[i]) <= within)
+
+
+def _same_week(days: Int, i: int) -> Bool:
+    """Rows within two weeks of row i's date in other years."""
     apart = np.abs(days - days[i])
-    near = values[ok & (apart <= _NEAR)]
-    off_year = (apart + _YEAR // 2) % _YEAR - _YEAR // 2
-    years = values[ok & (apart > _YEAR // 2) & (np.abs(off_year) <= 14)]
-    return near[near > 0], years[years > 0]
+    off = (apart + _YEAR // 2) % _YEAR - _YEAR // 2
+    return np.asarray((apart > _YEAR // 2) & (np.abs(off) <= 14))
+
+
+def _season(days: Int, v: Float, whole: Bool, odd: Bool, i: int) -> bool:
+    """Whether row i is one of a season's high weeks: others are as high and have their decimal point."""
+    return bool((odd & ~whole & (_near(days, i, 14) | _same_week(days, i)) & (v[i] < _UNLIKE * v)).any())
+
+
+def _judge(
+    days: Int, v: Float, whole: Bool, cents: bool, median: float, regular: bool
+) -> list[tuple[int, int]]:
+    """Rows of one series that have lost their decimal point, and the power of ten; 0 = to be looked at."""
+    out = []
+    odd = v >= _FACTOR * median
+    sound = (v > 0) & ~odd
+    pointed = sound | (odd & ~whole)  # what has its decimal point is no lost one, however high
+    for i in np.flatnonzero(odd).tolist():
+        others = np.arange(len(v)) != i
+        rest = float(v[pointed & others].max())
+        if v[i] < _UNLIKE * rest or _season(days, v, whole, odd & others, i):
+            continue
+        near, years = v[sound & _near(days, i, _NEAR)], v[sound & _same_week(days, i)]
+        refs = [float(np.median(x)) for x, least in ((near, 4), (years, 1)) if len(x) >= least]
+        own_form = bool(whole[i]) and cents
+        fit = _FIT if own_form else _TIGHT
+        powers = [k for k in _POWERS if any(1 / fit <= v[i] / 10**k / ref <= fit for ref in refs)]
+        if len(powers) == 1 and own_form and regular:
+            out.append((i, powers[0]))
+        elif v[i] >= _FAR * rest or (regular and powers and (cents or powers[0] >= 2)):
+            out.append((i, 0))
+    return out
 
 
 def lost_decimals(series: Int, days: Int, values: Float) -> Decimals:
-    """Look for lost decimal points in ``values`` (n,), rows sorted by ``series`` and ``days``."""
-    nothing = np.empty(0, dtype=np.int64)
-    finite = np.isfinite(values)
-    whole = finite & (values == np.rint(values))
-    if not finite.any():
-        return Decimals(nothing, nothing, nothing)
-    cents = float(whole[finite].mean()) < 0.5
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(series) > 0]))
-    ends = np.concatenate([starts[1:], [len(series)]])
-    top = np.fmax.reduceat(np.where(finite, values, -np.inf), starts)
-    mean = np.add.reduceat(np.where(finite, np.abs(values), 0.0), starts) / (ends - starts)
-    rows, power, suspects = [], [], []
-    # A lost point lifts a series' maximum far above its mean unless it is very short.
-    for a, b in zip(starts[top > 2 * mean], ends[top > 2 * mean], strict=True):
-        v, d = values[a:b], days[a:b]
-        positive = v[finite[a:b] & (v > 0)]
-        if len(positive) < 6:
-            continue
-        odd = finite[a:b] & (v >= _FACTOR * np.median(positive))
-        for i in np.flatnonzero(odd):
-            near, years = _surroundings(d, v, finite[a:b] & ~odd, int(i))
-            others, _ = _surroundings(d, v, odd & (np.abs(d - d[i]) > _NEAR), int(i))
-            same_week = _surroundings(d, v, odd & (np.arange(b - a) != i), int(i))[1]
-            refs = [float(np.median(x)) for x in (near, years) if len(x) >= (4 if x is near else 1)]
-            if len(near) < 4 or len(others) or v[i] < _UNLIKE * max(float(near.max()), float(years.max(initial=0))):
-                continue
-            # The same week was high in another year: a season, unless that one is damaged the same way.
-            if len(same_week) and (v[i] / same_week < _UNLIKE).any() and not whole[a + i]:
-                continue
-            fit = _FIT if whole[a + i] and cents else _TIGHT
-            fitting = [k for k in _POWERS if any(1 / fit <= v[i] / 10**k / ref <= fit for ref in refs)]
-            steady = float(near.max()) <= 4 * float(near.min())
-            if len(fitting) == 1 and cents and whole[a + i] and steady:
-                rows.append(a + i)
-                power.append(fitting[0])
-            elif fitting and steady and (cents or fitting[0] >= 2):
-                suspects.append(a + i)
-    as_int = lambda x: np.asarray(x, dtype=np.int64)  # noqa: E731
-    return Decimals(as_int(rows), as_int(power), as_int(suspects))
+    """Look for lost decimal points in ``values`` (n,), NaN = none, rows sorted by ``series`` and ``days``.
+
+    A column most of whose numbers are whole has no decimal points to lose: there, nothing is repaired.
+    """
+    given = ~np.isnan(values)
+    if not given.any():
+        return Decimals(*(np.empty(0, dtype=np.int64),) * 3)
+    s, d, v, at = series[given], days[given], values[given], np.flatnonzero(given)
+    whole = v == np.rint(v)
+    cents = float(whole.mean()) < 0.5
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(s) > 0]))
+    ends = np.concatenate([starts[1:], [len(s)]])
+    ranked = v[np.lexsort((v, s))]
+    positive = np.add.reduceat((v > 0).astype(np.int64), starts)
+    low = ends - positive  # where the positive values of each series begin in ``ranked``
+    middle = ranked[np.minimum(low + positive // 2, ends - 1)]
+    high = ranked[np.minimum(low + (9 * positive) // 10, ends - 1)]
+    doubt = (positive >= _LEAST) & (ranked[ends - 1] >= _FACTOR * middle)
+    doubt &= (high <= _REGULAR * middle) | (ranked[ends - 1] >= _FAR * high)
+    found = [
+        (int(at[a + i]), power)
+        for a, b, m, h in zip(starts[doubt], ends[doubt], middle[doubt], high[doubt], strict=True)
+        for i, power in _judge(d[a:b], v[a:b], whole[a:b], cents, float(m), h <= _REGULAR * m)
+    ]
+    repaired = np.array([f for f in found if f[1]], dtype=np.int64).reshape(-1, 2)
+    return Decimals(repaired[:, 0], repaired[:, 1], np.array([i for i, k in found if not k], dtype=np.int64))

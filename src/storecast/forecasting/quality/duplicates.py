@@ -45,7 +45,14 @@ def find_duplicates(series: Int, key: Int, columns: Mapping[str, Float]) -> tupl
 
 
 def conflict_findings(
-    file: str, column: str | None, lines: Int, names: NDArray[np.str_], series: Int, days: Int, y: Float, first: Int
+    file: str,
+    column: str | None,
+    lines: Int,
+    names: NDArray[np.str_],
+    series: Int,
+    days: Int,
+    y: Float,
+    first: Int,
 ) -> list[Finding]:
     """Refusals of rows that stand for the same week of a series and differ; ``first`` of find_duplicates."""
     again = np.flatnonzero(first != np.arange(len(first)))
@@ -58,15 +65,33 @@ def conflict_findings(
         for i in again[:_SHOWN]
     ]
     if len(again) > _FINER * len(first):
-        return [Finding.at(
-            "refused", "several_rows_per_week", rows, column,
-            "Most weeks of a series have several rows that differ: these look like sales by department, item or"
-            " transaction.", "sum the sales to one row a series and week, or add the column that tells the"
-            " series apart (Dept, or unique_id)",
-            file=file, examples=shown, expected="one row a series and week", found=shown[0],
-        )]  # fmt: skip
-    return [Finding.at(
-        "refused", "conflicting_duplicate", rows, column,
-        "The same series and week stands in several rows that differ: {rows}.",
-        "delete the wrong rows", file=file, examples=shown, expected="one row a series and week", found="; ".join(shown),
-    )]  # fmt: skip
+        return [
+            Finding.at(
+                "refused",
+                "several_rows_per_week",
+                rows,
+                column,
+                "Most weeks of a series have several rows that differ: these look like sales by department,"
+                " item or transaction.",
+                "sum the sales to one row a series and week, or add the column that tells the"
+                " series apart (Dept, or unique_id)",
+                file=file,
+                examples=shown,
+                expected="one row a series and week",
+                found=shown[0],
+            )
+        ]
+    return [
+        Finding.at(
+            "refused",
+            "conflicting_duplicate",
+            rows,
+            column,
+            "The same series and week stands in several rows that differ: {rows}.",
+            "delete the wrong rows",
+            file=file,
+            examples=shown,
+            expected="one row a series and week",
+            found="; ".join(shown),
+        )
+    ]

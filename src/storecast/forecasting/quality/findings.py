@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
 from storecast.errors import DataError
 
-__all__ = ["Finding", "QualityReport", "SalesData", "SalesRefused", "Severity", "refuse", "row_list"]
+__all__ = ["Finding", "QualityReport", "SalesData", "SalesRefusedError", "Severity", "refuse", "row_list"]
 
 Severity = Literal["info", "repaired", "warned", "refused"]
 _ORDER: tuple[Severity, ...] = ("info", "repaired", "warned", "refused")
@@ -93,7 +93,11 @@ class Finding:
     @property
     def where(self) -> str:
         """File, rows and column, as far as they are known."""
-        parts = [self.file, row_list(self.rows) if self.rows else "", f"column {self.column}" * bool(self.column)]
+        parts = [
+            self.file,
+            row_list(self.rows) if self.rows else "",
+            f"column {self.column}" * bool(self.column),
+        ]
         return ", ".join(part for part in parts if part)
 
 
@@ -134,7 +138,7 @@ class QualityReport:
         }
 
 
-class SalesRefused(DataError):
+class SalesRefusedError(DataError):
     """The sales data was refused; ``findings`` holds every reason, with rows, columns and remedies."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
@@ -163,9 +167,9 @@ def refuse(
     column: str | None = None,
     expected: str = "",
     found: str = "",
-) -> SalesRefused:
+) -> SalesRefusedError:
     """The error to raise for one reason that makes reading on pointless."""
-    return SalesRefused(
+    return SalesRefusedError(
         [Finding.at("refused", kind, rows, column, what, remedy, file=file, expected=expected, found=found)]
     )
 
@@ -185,3 +189,14 @@ class SalesData:
     shape: Literal["store", "kaggle", "long"]
     digest: str
     future: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+class SalesSource(Protocol):
+    """Whatever reads sales data from a path.
+
+    It stands here and not in ``ports``, which the service imports and which must not reach pandas.
+    """
+
+    def read(self, path: str) -> SalesData:
+        """Read and check the sales at ``path``; raises ``SalesRefusedError`` where they cannot be taken."""
+        ...

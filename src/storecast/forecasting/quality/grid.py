@@ -33,20 +33,20 @@ Bool = NDArray[np.bool_]
 _EDGE = 21  # days by which a swapped reading may lie outside the weeks that are certain
 _IN_ORDER = 0.9  # share of neighbouring rows in order that makes the file's row order evidence
 _REPAIRED = {
-    "swapped_day_month": "{n} had day and month swapped ({rows}); read the only way that fits the weekly grid.",
-    "drag_filled": "{n} had dates filled in by a spreadsheet ({rows}); given the weeks missing at their place.",
-    "copied_date": "{n} had the date of a neighbour copied ({rows}); given the weeks missing at their place.",
-    "blank_date": "{n} had no date ({rows}); given the weeks missing at their place.",
-    "unreadable_date": "{n} had a date that is no day ({rows}); given the weeks missing at their place.",
-    "off_grid": "{n} had a date off the weekly grid ({rows}); given the weeks missing at their place.",
+    "swapped_day_month": "{n} had day and month swapped ({rows}); read the one way that fits the grid.",
+    "drag_filled": "{n} had dates filled in by a spreadsheet ({rows}); given the weeks missing there.",
+    "copied_date": "{n} had the date of a neighbour copied ({rows}); given the weeks missing there.",
+    "blank_date": "{n} had no date ({rows}); given the weeks missing there.",
+    "unreadable_date": "{n} had a date that is no day ({rows}); given the weeks missing there.",
+    "off_grid": "{n} had a date off the weekly grid ({rows}); given the weeks missing there.",
 }
 _REFUSED = {
-    "drag_filled": "{n} have dates filled in by a spreadsheet ({rows}), and the weeks they stand for are unclear.",
-    "copied_date": "{n} have the date of a neighbour ({rows}), and the weeks they stand for are unclear.",
+    "drag_filled": "{n} have dates filled in by a spreadsheet ({rows}); their weeks are unclear.",
+    "copied_date": "{n} have the date of a neighbour ({rows}); their weeks are unclear.",
     "blank_date": "{n} have no date ({rows}), and more than one week would fit.",
     "unreadable_date": "{n} have a date that is no day ({rows}).",
     "off_grid": "{n} have a date off the weekly grid ({rows}), under either order of day and month.",
-    "ambiguous_date": "{n} have a date that fits the weekly grid under both orders of day and month ({rows}).",
+    "ambiguous_date": "{n} have a date on the weekly grid under both orders of day and month ({rows}).",
 }
 
 
@@ -90,8 +90,14 @@ def _filled_runs(days: Int) -> Bool:
     by_month = np.diff(months.astype(np.int64))
     same_day = np.diff(of_month) == 0
     step = np.select(
-        [known & (np.diff(dates).astype(np.int64) == 1), known & same_day & (by_month == 1),
-         known & same_day & (by_month == 12)], [1, 2, 3], 0)  # fmt: skip
+        [
+            known & (np.diff(dates).astype(np.int64) == 1),
+            known & same_day & (by_month == 1),
+            known & same_day & (by_month == 12),
+        ],
+        [1, 2, 3],
+        0,
+    )
     padded = np.concatenate([[0], step, [0]])
     goes_on = (step > 0) & ((padded[:-2] == step) | (padded[2:] == step))
     return np.concatenate([[False], goes_on])
@@ -111,8 +117,9 @@ def _gather(rows: DatedRows, order: Order) -> _Evidence:
     swaps = bool((on_other & ~on_main & ~filled).any()) or not order.certain
     weeks = np.concatenate([main[on_main & ~filled & ~on_other], other[on_other & ~on_main & ~filled]])
     ends = (int(weeks.min()), int(weeks.max())) if len(weeks) else (0, -7)
-    return _Evidence(main, other, on_main, on_other, filled, rows.dates.blank[rows.dates.codes], form, swaps,
-                     share, ends)  # fmt: skip
+    return _Evidence(
+        main, other, on_main, on_other, filled, rows.dates.blank[rows.dates.codes], form, swaps, share, ends
+    )
 
 
 def _direction(e: _Evidence, series: Int, perm: Int) -> int:
@@ -139,7 +146,9 @@ def _either(e: _Evidence, i: int, fits: list[int], before: int | None, after: in
     """The reading to take where both lie between the neighbours; None if nothing tells."""
     if not e.swaps:
         return int(e.main[i])
-    near = [w for w in fits if (before is not None and w == before + 7) or (after is not None and w == after - 7)]
+    near = [
+        w for w in fits if (before is not None and w == before + 7) or (after is not None and w == after - 7)
+    ]
     if len(near) == 1:
         return near[0]
     share = e.swap_share.get(int(e.form[i]), 0.5)
@@ -157,7 +166,9 @@ def _options(e: _Evidence, i: int, clash: bool) -> list[int]:
 def _settle_in_order(e: _Evidence, index: list[int], clash: bool) -> tuple[list[int | None], list[str]]:
     """Weeks and reasons of one series whose rows (``index``) come in order of time."""
     options = [_options(e, i, clash) for i in index]
-    copies = mark_copies([o[0] if len(o) and e.on_main[i] else None for o, i in zip(options, index, strict=True)])
+    copies = mark_copies(
+        [o[0] if len(o) and e.on_main[i] else None for o, i in zip(options, index, strict=True)]
+    )
     for k in copies:
         options[k] = []
     chain = longest_chain(options)
@@ -231,20 +242,47 @@ def _findings(rows: DatedRows, days: Int, reason: NDArray[np.str_], order: Order
         n = "1 row" if len(where) == 1 else f"{len(where):,} rows"
         said = [rows.dates.texts[rows.dates.codes[i]] or "blank" for i in where[:5]]
         if lost:
-            examples = [f"row {rows.lines[i]}: {t} ({rows.names[rows.series[i]]})" for i, t in zip(where, said, strict=False)]
+            examples = [
+                f"row {rows.lines[i]}: {t} ({rows.names[rows.series[i]]})"
+                for i, t in zip(where, said, strict=False)
+            ]
             ambiguous = kind == "ambiguous_date"
             remedy = (
-                "write these dates as YYYY-MM-DD, or say the order with --dayfirst or --monthfirst" if ambiguous
+                "write these dates as YYYY-MM-DD, or say the order with --dayfirst or --monthfirst"
+                if ambiguous
                 else f"write the right dates into these rows: one row a week, each a {WEEKDAYS[order.anchor]}"
-            )  # fmt: skip
-            out.append(Finding.at("refused", kind, lines, rows.column, _REFUSED[kind].replace("{n}", n), remedy,
-                                  file=rows.file, examples=examples, found=", ".join(said),
-                                  expected=f"dates on a {WEEKDAYS[order.anchor]}"))  # fmt: skip
+            )
+            out.append(
+                Finding.at(
+                    "refused",
+                    kind,
+                    lines,
+                    rows.column,
+                    _REFUSED[kind].replace("{n}", n),
+                    remedy,
+                    file=rows.file,
+                    examples=examples,
+                    found=", ".join(said),
+                    expected=f"dates on a {WEEKDAYS[order.anchor]}",
+                )
+            )
         else:
-            examples = [f"row {rows.lines[i]}: {t} read as {as_days(days[i : i + 1])[0]}" for i, t in zip(where, said, strict=False)]
-            out.append(Finding.at("repaired", kind, lines, rows.column, _REPAIRED[kind].replace("{n}", n),
-                                  "correct the dates in the file so that nobody has to guess them",
-                                  file=rows.file, examples=examples))  # fmt: skip
+            examples = [
+                f"row {rows.lines[i]}: {t} read as {as_days(days[i : i + 1])[0]}"
+                for i, t in zip(where, said, strict=False)
+            ]
+            out.append(
+                Finding.at(
+                    "repaired",
+                    kind,
+                    lines,
+                    rows.column,
+                    _REPAIRED[kind].replace("{n}", n),
+                    "correct the dates in the file so that nobody has to guess them",
+                    file=rows.file,
+                    examples=examples,
+                )
+            )
     return out
 
 

@@ -62,7 +62,9 @@ def mark_copies(weeks: list[int | None]) -> set[int]:
     return marked
 
 
-def fill_between(chain: list[int | None], open_rows: set[int], taken: set[int], ends: tuple[int, int]) -> dict[int, int]:
+def fill_between(
+    chain: list[int | None], open_rows: set[int], taken: set[int], ends: tuple[int, int]
+) -> dict[int, int]:
     """Weeks for ``open_rows`` where exactly as many weeks are missing between their neighbours in ``chain``.
 
     ``taken``: weeks of other rows of the series; ``ends``: first and last week of the whole panel, up to

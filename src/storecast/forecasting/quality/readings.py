@@ -53,7 +53,7 @@ class DateReadings:
 
 @dataclass(frozen=True)
 class Order:
-    """The order decided for a file: ``main`` and ``other`` reading (u,) of each spelling, days or ``UNKNOWN``.
+    """The order decided for a file: ``main`` and ``other`` reading (u,) of each spelling, in days.
 
     ``certain`` is False where as many rows speak for either order; ``anchor``: weekday most rows fall on.
     """
@@ -90,13 +90,16 @@ def decide_order(dates: DateReadings, dayfirst: bool | None, column: str | None)
         example = dates.texts[int(np.flatnonzero(open_)[0])]
         rows = np.flatnonzero(np.isin(dates.codes, np.flatnonzero(open_)))[:1] + 2
         return Finding.at(
-            "refused", "ambiguous_date_order", rows, column,
+            "refused",
+            "ambiguous_date_order",
+            rows,
+            column,
             f"The order of day and month cannot be told from the dates: {example} may be either.",
             "say which comes first with --dayfirst or --monthfirst, or write dates as YYYY-MM-DD",
             expected=f"dates that fall on one weekday under one order only, a {WEEKDAYS[best_d]} (day first)"
             f" or a {WEEKDAYS[best_m]} (month first)",
             found=f"both orders fit {grid_d:.0%} and {grid_m:.0%} of the rows",
-        )  # fmt: skip
+        )
     day = dayfirst if dayfirst is not None else lead >= 0
     main = np.where(dates.fixed | day, dates.day_first, dates.month_first)
     other = np.where(dates.fixed, dates.swapped, dates.month_first if day else dates.day_first)
@@ -117,6 +120,7 @@ def _steps(series: Int, days: Int) -> tuple[Int, Int]:
 
 def _frequency(steps: Int) -> str:
     """The frequency most steps speak for."""
+
     def share(low: int, high: int) -> float:
         return float(((steps >= low) & (steps <= high)).mean())
 
@@ -126,8 +130,13 @@ def _frequency(steps: Int) -> str:
         return "daily"
     if share(7, 7) >= 0.05 and (steps % 7 == 0).mean() > 0.5:
         return "weekly"
-    names = ((14, 14, "fortnightly"), (28, 28, "four-weekly"), (28, 31, "monthly"), (89, 92, "quarterly"),
-             (364, 366, "yearly"))  # fmt: skip
+    names = (
+        (14, 14, "fortnightly"),
+        (28, 28, "four-weekly"),
+        (28, 31, "monthly"),
+        (89, 92, "quarterly"),
+        (364, 366, "yearly"),
+    )
     return next((name for low, high, name in names if share(low, high) > 0.5), "irregular")
 
 
@@ -146,18 +155,40 @@ def frequency_findings(
     share = float(fits[known].mean())
     remedy = "sum the sales to weeks (one row a series and week, every date the same weekday) and try again"
     expected = "weekly sales, every date of the file on the same weekday"
-    if (share < _WEEKLY_SHARE and found != "weekly") or (found not in ("weekly", "irregular", "single dates")):
+    if (share < _WEEKLY_SHARE and found != "weekly") or (
+        found not in ("weekly", "irregular", "single dates")
+    ):
         if found == "single dates":
             return []
         what = {"irregular": "The dates follow no weekly grid."}.get(found, f"These look like {found} data.")
         seen = f"steps of {int(np.median(steps))} days between the dates of a series (median)"
-        return [Finding.at("refused", "mixed_frequencies" if found == "irregular" else "not_weekly", lines[:1],
-                           column, what, remedy, expected=expected, found=seen)]  # fmt: skip
+        return [
+            Finding.at(
+                "refused",
+                "mixed_frequencies" if found == "irregular" else "not_weekly",
+                lines[:1],
+                column,
+                what,
+                remedy,
+                expected=expected,
+                found=seen,
+            )
+        ]
     if share < _WEEKLY_SHARE:
         per_day = np.bincount(weekday(main[known]), minlength=7)
         seen = ", ".join(f"{n} rows on a {WEEKDAYS[d]}" for d, n in enumerate(per_day) if n)
-        return [Finding.at("refused", "mixed_weekdays", lines[:1], column, "The weeks end on different weekdays.",
-                           remedy, expected=expected, found=seen)]  # fmt: skip
+        return [
+            Finding.at(
+                "refused",
+                "mixed_weekdays",
+                lines[:1],
+                column,
+                "The weeks end on different weekdays.",
+                remedy,
+                expected=expected,
+                found=seen,
+            )
+        ]
     rows = np.bincount(series[known], minlength=len(names))
     own = np.bincount(series[known], weights=fits[known], minlength=len(names)) / np.maximum(rows, 1)
     odd = np.flatnonzero((own < 0.35) & (rows >= 8))
@@ -166,6 +197,16 @@ def frequency_findings(
     kinds = {str(names[s]): _frequency(steps[owner == s]) for s in odd[:5]}
     seen = ", ".join(f"{n}: {k if k != 'weekly' else 'weekly on another weekday'}" for n, k in kinds.items())
     first = [int(lines[np.flatnonzero(series == s)[0]]) for s in odd]
-    return [Finding.at("refused", "mixed_frequencies", first, column,
-                       f"{len(odd)} series do not follow the weekly grid of the others (first {{rows}}).",
-                       remedy, expected=expected, found=seen, examples=kinds)]  # fmt: skip
+    return [
+        Finding.at(
+            "refused",
+            "mixed_frequencies",
+            first,
+            column,
+            f"{len(odd)} series do not follow the weekly grid of the others (first {{rows}}).",
+            remedy,
+            expected=expected,
+            found=seen,
+            examples=kinds,
+        )
+    ]

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from storecast.forecasting.panel import DEPT, DS, IS_HOLIDAY, OBSERVED, STORE, UNIQUE_ID, Y
-from storecast.forecasting.quality import Finding, QualityReport, SalesData, SalesRefused, clean_rows, refuse
+from storecast.forecasting.quality import (
+    Finding,
+    QualityReport,
+    SalesData,
+    SalesRefusedError,
+    clean_rows,
+    refuse,
+)
 from storecast.stores.sales_files.containers import RawFile, is_workbook, open_files, stem
 from storecast.stores.sales_files.headers import Columns, name_columns, require
 from storecast.stores.sales_files.kaggle import join_kaggle
@@ -32,7 +39,9 @@ def _member(name: str) -> str:
     return stem(name.rsplit("(", 1)[-1].rstrip(")"))
 
 
-def _pick(path: Path, files: Sequence[RawFile], sheet: str | None) -> tuple[Table, dict[str, Table], list[RawFile]]:
+def _pick(
+    path: Path, files: Sequence[RawFile], sheet: str | None
+) -> tuple[Table, dict[str, Table], list[RawFile]]:
     """The table of sales, the tables to join to it by name, and the files used."""
     by_name = {_member(raw.name): raw for raw in files}
     if len(files) > 1 and "train" in by_name:
@@ -44,10 +53,13 @@ def _pick(path: Path, files: Sequence[RawFile], sheet: str | None) -> tuple[Tabl
     if len(files) == 1:
         return _table(files[0], sheet), {}, list(files)
     raise refuse(
-        "several_files", f"{path} holds several files and no train.csv.", "give the path of the sales file itself",
-        file=str(path), expected="train.csv (with features.csv, stores.csv, test.csv), or one sales file",
+        "several_files",
+        f"{path} holds several files and no train.csv.",
+        "give the path of the sales file itself",
+        file=str(path),
+        expected="train.csv (with features.csv, stores.csv, test.csv), or one sales file",
         found=", ".join(raw.name for raw in files[:8]),
-    )  # fmt: skip
+    )
 
 
 def _shape(columns: Columns, joined: bool) -> Literal["store", "kaggle", "long"]:
@@ -65,8 +77,8 @@ def _digest(files: Sequence[RawFile]) -> str:
 def read_sales(path: str | Path, *, sheet: str | None = None, dayfirst: bool | None = None) -> SalesData:
     """Read and check the sales at ``path``: a CSV, zip, XLSX or Parquet file, or a folder.
 
-    ``sheet`` names the sheet of a workbook; ``dayfirst`` settles the order of day and month beforehand. Raises
-    ``SalesRefused`` (a ``DataError``) with all reasons in ``findings`` where the data cannot be taken.
+    ``sheet`` names the sheet of a workbook; ``dayfirst`` settles the order of day and month beforehand.
+    Raises ``SalesRefusedError`` (a ``DataError``), all reasons in its ``findings``, where data cannot be taken.
     """
     path = Path(path)
     table, others, used = _pick(path, open_files(path), sheet)
@@ -77,7 +89,7 @@ def read_sales(path: str | Path, *, sheet: str | None = None, dayfirst: bool | N
     cleaned = clean_rows(rows, dayfirst=dayfirst)
     findings = [*findings, *more, *cleaned.findings]
     if cleaned.refused:
-        raise SalesRefused(findings)
+        raise SalesRefusedError(findings)
     if others:
         cleaned = join_kaggle(cleaned, others, dayfirst)
         findings += [f for f in cleaned.findings if f not in findings]

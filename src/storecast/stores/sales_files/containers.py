@@ -55,10 +55,13 @@ def _hidden(name: str) -> bool:
 
 def _too_big(name: str, found: str) -> Exception:
     return refuse(
-        "zip_too_big", f"{name} unpacks to far more than a sales file holds.",
-        "unpack it yourself and look at what is inside", file=name,
-        expected=f"at most {MAX_UNPACKED / 2**30:g} GiB in all and {MAX_RATIO} times the packed size", found=found,
-    )  # fmt: skip
+        "zip_too_big",
+        f"{name} unpacks to far more than a sales file holds.",
+        "unpack it yourself and look at what is inside",
+        file=name,
+        expected=f"at most {MAX_UNPACKED / 2**30:g} GiB in all and {MAX_RATIO} times the packed size",
+        found=found,
+    )
 
 
 def _unpack(name: str, content: bytes, *, nested: bool = False) -> list[RawFile]:
@@ -72,9 +75,14 @@ def _unpack(name: str, content: bytes, *, nested: bool = False) -> list[RawFile]
             for entry in entries:
                 path = PurePosixPath(entry.filename.replace("\\", "/"))
                 if path.is_absolute() or ".." in path.parts or path.parts[0].endswith(":"):
-                    raise refuse("zip_path", f"{name} holds a member whose name points outside: {entry.filename}",
-                                 "pack the plain file again", file=name, expected="plain file names",
-                                 found=entry.filename)  # fmt: skip
+                    raise refuse(
+                        "zip_path",
+                        f"{name} holds a member whose name points outside: {entry.filename}",
+                        "pack the plain file again",
+                        file=name,
+                        expected="plain file names",
+                        found=entry.filename,
+                    )
             wanted = [
                 e for e in entries if not _hidden(e.filename) and e.filename.lower().endswith(_SUFFIXES)
             ]
@@ -86,8 +94,12 @@ def _unpack(name: str, content: bytes, *, nested: bool = False) -> list[RawFile]
                     raise _too_big(name, f"{declared:,} bytes from {packed:,}")
             for entry in wanted:
                 if entry.flag_bits & 1:
-                    raise refuse("zip_encrypted", f"{name} is protected by a password.",
-                                 "unpack it and give the file inside", file=name)  # fmt: skip
+                    raise refuse(
+                        "zip_encrypted",
+                        f"{name} is protected by a password.",
+                        "unpack it and give the file inside",
+                        file=name,
+                    )
                 chunks = []
                 with archive.open(entry) as stream:
                     while chunk := stream.read(_CHUNK):
@@ -106,12 +118,23 @@ def _unpack(name: str, content: bytes, *, nested: bool = False) -> list[RawFile]
                 else:
                     members.append(RawFile(inner, data))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, IndexError) as error:
-        raise refuse("zip_damaged", f"{name} cannot be unpacked: {error}", damaged, file=name,
-                     expected="a whole zip file", found=f"{len(content):,} bytes") from error  # fmt: skip
+        raise refuse(
+            "zip_damaged",
+            f"{name} cannot be unpacked: {error}",
+            damaged,
+            file=name,
+            expected="a whole zip file",
+            found=f"{len(content):,} bytes",
+        ) from error
     if not members:
-        raise refuse("zip_without_data", f"{name} holds no data file.", _GIVE, file=name,
-                     expected="a CSV, XLSX or Parquet file inside",
-                     found=", ".join(e.filename for e in entries[:5]) or "an empty zip")  # fmt: skip
+        raise refuse(
+            "zip_without_data",
+            f"{name} holds no data file.",
+            _GIVE,
+            file=name,
+            expected="a CSV, XLSX or Parquet file inside",
+            found=", ".join(e.filename for e in entries[:5]) or "an empty zip",
+        )
     return members
 
 
@@ -120,16 +143,32 @@ def _read(path: Path) -> list[RawFile]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise refuse("unreadable_file", f"{path} cannot be read: {error.strerror}.",
-                     "check the file's permissions", file=str(path)) from error  # fmt: skip
+        raise refuse(
+            "unreadable_file",
+            f"{path} cannot be read: {error.strerror}.",
+            "check the file's permissions",
+            file=str(path),
+        ) from error
     if not content.strip():
-        raise refuse("empty_file", f"{path.name} is empty.", _GIVE, file=path.name, expected="a header and rows",
-                     found=f"{len(content)} bytes")  # fmt: skip
+        raise refuse(
+            "empty_file",
+            f"{path.name} is empty.",
+            _GIVE,
+            file=path.name,
+            expected="a header and rows",
+            found=f"{len(content)} bytes",
+        )
     if content.startswith(b"PK") and not is_workbook(content):
         return _unpack(path.name, content)
     if path.suffix.lower() == ".zip" and not is_workbook(content):
-        raise refuse("zip_damaged", f"{path.name} is not a zip file.", "download or copy the file again",
-                     file=path.name, expected="a zip file", found=repr(content[:16]))  # fmt: skip
+        raise refuse(
+            "zip_damaged",
+            f"{path.name} is not a zip file.",
+            "download or copy the file again",
+            file=path.name,
+            expected="a zip file",
+            found=repr(content[:16]),
+        )
     return [RawFile(path.name, content)]
 
 
@@ -140,21 +179,36 @@ def _missing(path: Path) -> Exception:
     found = "nothing there" + (f", but {' and '.join(near)}" if near else "")
     if not parent.is_dir():
         found = f"the folder {parent} is not there either"
-    return refuse("no_such_path", f"There is no file or folder {path}.", "check the path's spelling", file=str(path),
-                  expected="a file or folder", found=found)  # fmt: skip
+    return refuse(
+        "no_such_path",
+        f"There is no file or folder {path}.",
+        "check the path's spelling",
+        file=str(path),
+        expected="a file or folder",
+        found=found,
+    )
 
 
 def _folder_files(path: Path) -> Iterable[Path]:
     try:
         files = sorted(p for p in path.iterdir() if p.is_file() and not _hidden(p.name))
     except OSError as error:
-        raise refuse("unreadable_file", f"{path} cannot be read: {error.strerror}.",
-                     "check the folder's permissions", file=str(path)) from error  # fmt: skip
+        raise refuse(
+            "unreadable_file",
+            f"{path} cannot be read: {error.strerror}.",
+            "check the folder's permissions",
+            file=str(path),
+        ) from error
     data = [p for p in files if p.name.lower().endswith(_SUFFIXES)]
     if not data:
-        raise refuse("folder_without_data", f"The folder {path} holds no sales file.", _GIVE, file=str(path),
-                     expected="train.csv or train.csv.zip, or one sales file",
-                     found=", ".join(sorted(p.name for p in path.iterdir())[:8]) or "an empty folder")  # fmt: skip
+        raise refuse(
+            "folder_without_data",
+            f"The folder {path} holds no sales file.",
+            _GIVE,
+            file=str(path),
+            expected="train.csv or train.csv.zip, or one sales file",
+            found=", ".join(sorted(p.name for p in path.iterdir())[:8]) or "an empty folder",
+        )
     kaggle = [p for p in data if stem(p.name) in ("train", "test", "features", "stores")]
     if not any(stem(p.name) == "train" for p in kaggle):
         return data
@@ -164,9 +218,9 @@ def _folder_files(path: Path) -> Iterable[Path]:
 
 
 def open_files(path: Path) -> list[RawFile]:
-    """The data files at ``path``, unpacked; raises ``SalesRefused`` where there is nothing to read.
+    """The data files at ``path``, unpacked; raises ``SalesRefusedError`` where there is nothing to read.
 
-    A folder with a ``train`` file gives train, test, features and stores; any other folder all its data files.
+    A folder with a ``train`` file gives train, test, features and stores; any other all its data files.
     """
     if path.is_dir():
         return [file for p in _folder_files(path) for file in _read(p)]

@@ -19,16 +19,34 @@ _MOST = 50_000  # different dates; more are moments in time, not weeks
 _YEARS = range(1950, 2150)
 _EPOCH = date(1970, 1, 1).toordinal()
 _EXCEL = date(1899, 12, 30)  # day 0 of a spreadsheet's count
-_MONTHS = {name: i % 12 + 1 for i, name in enumerate(
-    "jan feb mar apr may jun jul aug sep oct nov dec".split())} | {
-    "mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12, "ene": 1, "abr": 4, "ago": 8, "dic": 12, "fév": 2, "avr": 4,
-    "août": 8, "déc": 12}  # fmt: skip
+_MONTHS = {
+    name: month
+    for month, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1
+    )
+} | {
+    "mär": 3,
+    "mrz": 3,
+    "mai": 5,
+    "okt": 10,
+    "dez": 12,
+    "ene": 1,
+    "abr": 4,
+    "ago": 8,
+    "dic": 12,
+    "fév": 2,
+    "avr": 4,
+    "août": 8,
+    "déc": 12,
+}
 _CLOCK = re.compile(r"[T\s]+(\d{1,2}):(\d\d)(:\d\d(\.\d+)?)?\s*([AaPp][Mm])?\s*(Z|UTC|[+-]\d\d:?\d\d)?$")
 _YEAR_FIRST = re.compile(r"^(\d{4})[-/. ]?\s*(\d{1,2})[-/. ]?\s*(\d{1,2})$")
 _COMPACT = re.compile(r"^(\d{4})(\d\d)(\d\d)$")
 _YEAR_LAST = re.compile(r"^(\d{1,2})\s*[-/. ]\s*(\d{1,2})\s*[-/. ]\s*(\d{4}|\d{2})$")
-_NAMED = re.compile(r"^(?:[^\W\d]+\.?,?\s+)?(?:(\d{1,2})(?:st|nd|rd|th|\.)?[-/. ]+([^\W\d_]{3,})\.?|([^\W\d_]{3,})\.?[-/. ]+"
-                    r"(\d{1,2})(?:st|nd|rd|th)?),?[-/. ]+(\d{4}|\d{2})$")  # fmt: skip
+_NAMED = re.compile(
+    r"^(?:[^\W\d]+\.?,?\s+)?(?:(\d{1,2})(?:st|nd|rd|th|\.)?[-/. ]+([^\W\d_]{3,})\.?|([^\W\d_]{3,})\.?[-/. ]+"
+    r"(\d{1,2})(?:st|nd|rd|th)?),?[-/. ]+(\d{4}|\d{2})$"
+)
 _SERIAL = re.compile(r"^(\d{5})(\.0+)?$")
 
 Readings = tuple[int, int, int, bool]  # day first, month first, swapped, fixed order
@@ -81,8 +99,16 @@ def _readings(codes: np.ndarray[Any, np.dtype[np.int64]], texts: list[str]) -> D
     day, month, swapped = (np.array([r[k] for r in read], dtype=np.int64) for k in range(3))
     forms: dict[str, int] = {}
     form = np.array([forms.setdefault(_form(text), len(forms)) for text in texts], dtype=np.int64)
-    return DateReadings(codes, tuple(texts), day, month, swapped, np.array([r[3] for r in read], dtype=bool), form,
-                        np.array([text.casefold() in NULLS for text in texts], dtype=bool))  # fmt: skip
+    return DateReadings(
+        codes,
+        tuple(texts),
+        day,
+        month,
+        swapped,
+        np.array([r[3] for r in read], dtype=bool),
+        form,
+        np.array([text.casefold() in NULLS for text in texts], dtype=bool),
+    )
 
 
 def _typed(column: Any) -> Any:
@@ -99,10 +125,14 @@ def _check_clock(file: str, column: str, texts: list[str]) -> None:
     clocks = {match.group().strip() for text in texts if (match := _CLOCK.search(text))}
     if len(clocks) > 2 or len(texts) > _MOST:
         raise refuse(
-            "moments", f"Column {column} holds moments in time, not weeks: these look like transactions.",
-            "sum the sales to one row a series and week and try again", file=file, column=column,
-            expected="one date a week", found=f"{len(texts):,} different times such as {texts[0]}",
-        )  # fmt: skip
+            "moments",
+            f"Column {column} holds moments in time, not weeks: these look like transactions.",
+            "sum the sales to one row a series and week and try again",
+            file=file,
+            column=column,
+            expected="one date a week",
+            found=f"{len(texts):,} different times such as {texts[0]}",
+        )
 
 
 def parse_dates(file: str, name: str, column: Any) -> DateReadings:

@@ -19,9 +19,26 @@ _WITH_POINT = r"^[+-]?(\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})*,\d{3}|\d+)(\.\d*)?$"
 _WITH_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d*)?$"
 _SURE_COMMA = r"^[+-]?(\d+,(\d{1,2}|\d{4,})|\d{4,},\d+|0,\d+|\d{1,3}(\.\d{3})+,\d+|\d{1,3}(\.\d{3}){2,})$"
 _SURE_POINT = r"^[+-]?(\d+\.(\d{1,2}|\d{4,})|\d{4,}\.\d+|0?\.\d+|\d{1,3}(,\d{3})+\.\d+|\d{1,3}(,\d{3}){2,})$"
-_FLAGS = {"1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0, "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "y": 1.0,
-          "n": 0.0, "t": 1.0, "f": 0.0, "ja": 1.0, "nein": 0.0, "wahr": 1.0, "falsch": 0.0, "holiday": 1.0,
-          "none": 0.0}  # fmt: skip
+_FLAGS = {
+    "1": 1.0,
+    "0": 0.0,
+    "1.0": 1.0,
+    "0.0": 0.0,
+    "true": 1.0,
+    "false": 0.0,
+    "yes": 1.0,
+    "no": 0.0,
+    "y": 1.0,
+    "n": 0.0,
+    "t": 1.0,
+    "f": 0.0,
+    "ja": 1.0,
+    "nein": 0.0,
+    "wahr": 1.0,
+    "falsch": 0.0,
+    "holiday": 1.0,
+    "none": 0.0,
+}
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -38,8 +55,13 @@ def as_text(column: Column) -> Column:
 
 def _numeric(column: Column) -> bool:
     t = column.type
-    return bool(pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_decimal(t) or pa.types.is_boolean(t)
-                or pa.types.is_null(t))  # fmt: skip
+    return bool(
+        pa.types.is_integer(t)
+        or pa.types.is_floating(t)
+        or pa.types.is_decimal(t)
+        or pa.types.is_boolean(t)
+        or pa.types.is_null(t)
+    )
 
 
 def _bare(text: Column) -> Column:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from storecast.forecasting.panel import DEPT, DS, IS_HOLIDAY, OBSERVED, STORE, UNIQUE_ID, Y
-from storecast.forecasting.quality import Finding, SalesRefused, SalesRows, refuse
+from storecast.forecasting.quality import Finding, SalesRefusedError, SalesRows, refuse
 from storecast.stores.sales_files.dates import parse_dates, parse_parts
 from storecast.stores.sales_files.headers import PARTS, Columns
 from storecast.stores.sales_files.numbers import NULLS, as_text, decimal_mark, parse_flags, parse_numbers
@@ -42,13 +42,23 @@ def key_texts(column: Any) -> tuple[Int, list[str]]:
 def _unreadable(table: Table, column: str, bad: NDArray[np.bool_], cells: Any, expected: str) -> Finding:
     at = np.flatnonzero(bad)
     shown = [f"row {table.lines[i]}: {as_text(cells.slice(int(i), 1))[0].as_py()!r}" for i in at[:5]]
-    return Finding.at("refused", "unreadable_value", table.lines[at], column,
-                      f"{len(at):,} cells of {column} are no {expected}: {{rows}}.",
-                      f"write them as a {expected} or leave them empty", file=table.file, examples=shown,
-                      expected=f"a {expected}", found="; ".join(shown))  # fmt: skip
+    return Finding.at(
+        "refused",
+        "unreadable_value",
+        table.lines[at],
+        column,
+        f"{len(at):,} cells of {column} are no {expected}: {{rows}}.",
+        f"write them as a {expected} or leave them empty",
+        file=table.file,
+        examples=shown,
+        expected=f"a {expected}",
+        found="; ".join(shown),
+    )
 
 
-def parse_values(table: Table, columns: Columns) -> tuple[dict[str, Float], dict[str, NDArray[np.str_]], list[Finding]]:
+def parse_values(
+    table: Table, columns: Columns
+) -> tuple[dict[str, Float], dict[str, NDArray[np.str_]], list[Finding]]:
     """Numbers, flags and labels by panel name (n,), the words of labels, and refusals of unreadable cells."""
     values: dict[str, Float] = {}
     labels: dict[str, NDArray[np.str_]] = {}
@@ -90,44 +100,79 @@ def _drop_empty(table: Table, columns: Columns) -> Table:
     drop = np.zeros(len(table.lines), dtype=bool)
     findings = list(table.findings)
     totals = []
-    for i in np.flatnonzero(doubt.to_numpy(zero_copy_only=False) if isinstance(doubt, pa.Array) else doubt.to_numpy()):
+    for i in np.flatnonzero(
+        doubt.to_numpy(zero_copy_only=False) if isinstance(doubt, pa.Array) else doubt.to_numpy()
+    ):
         cells = [as_text(table.columns[p].slice(int(i), 1))[0].as_py() for p in columns.at.values()]
         total = any(_TOTALS.fullmatch(cell) for cell in cells)
         drop[i] = total or not any(cells)
         if total:
             totals.append(int(table.lines[i]))
     if totals:
-        findings.append(Finding.at("repaired", "total_row", totals, None, "Rows of totals were left out: {rows}.",
-                                   "delete them from the file", file=table.file))  # fmt: skip
+        findings.append(
+            Finding.at(
+                "repaired",
+                "total_row",
+                totals,
+                None,
+                "Rows of totals were left out: {rows}.",
+                "delete them from the file",
+                file=table.file,
+            )
+        )
     if not drop.any():
         return table
     keep = pa.array(~drop)
-    return Table(table.file, table.header, tuple(c.filter(keep) for c in table.columns), table.lines[~drop],
-                 table.header_line, table.delimiter, tuple(findings))  # fmt: skip
+    return Table(
+        table.file,
+        table.header,
+        tuple(c.filter(keep) for c in table.columns),
+        table.lines[~drop],
+        table.header_line,
+        table.delimiter,
+        tuple(findings),
+    )
 
 
 def _combine(store: Int, stores: list[str], dept: Int, depts: list[str]) -> tuple[Int, list[str], list[int]]:
-    """Codes of (store, department) pairs, the pairs' names, and a pair's store and department codes in one."""
+    """Codes of (store, department) pairs, the pairs' names, and both codes of a pair in one."""
     both, pairs = pd.factorize(store * len(depts) + dept)
     names = [f"{stores[p // len(depts)]}_{depts[p % len(depts)]}" for p in pairs.tolist()]
     return both.astype(np.int64), names, pairs.tolist()
 
 
 def parse_rows(table: Table, columns: Columns) -> tuple[SalesRows, list[Finding]]:
-    """Parsed rows with the findings so far; raises ``SalesRefused`` for unreadable cells and blank keys."""
+    """Parsed rows with the findings so far; raises ``SalesRefusedError`` for unreadable cells, blank keys."""
     table = _drop_empty(table, columns)
     if not len(table.lines):
         raise refuse("no_rows", f"{table.file} has no rows.", "give a file with sales in it", file=table.file)
     values, labels, refused = parse_values(table, columns)
-    keys = {name: key_texts(table.columns[columns.at[name]]) for name in (UNIQUE_ID, STORE, DEPT) if name in columns.at}
+    keys = {
+        name: key_texts(table.columns[columns.at[name]])
+        for name in (UNIQUE_ID, STORE, DEPT)
+        if name in columns.at
+    }
     for name, (codes, words) in keys.items():
-        if words[0] == "" and (blank := codes == 0).any() and not (name in (STORE, DEPT) and UNIQUE_ID in keys):
-            refused.append(Finding.at(
-                "refused", "blank_key", table.lines[blank], columns.spelled[name],
-                f"{int(blank.sum()):,} rows have no {columns.spelled[name]}: {{rows}}.", "fill it in for every row",
-                file=table.file, expected="a key in every row", found="empty cells"))  # fmt: skip
+        if (
+            words[0] == ""
+            and (blank := codes == 0).any()
+            and not (name in (STORE, DEPT) and UNIQUE_ID in keys)
+        ):
+            refused.append(
+                Finding.at(
+                    "refused",
+                    "blank_key",
+                    table.lines[blank],
+                    columns.spelled[name],
+                    f"{int(blank.sum()):,} rows have no {columns.spelled[name]}: {{rows}}.",
+                    "fill it in for every row",
+                    file=table.file,
+                    expected="a key in every row",
+                    found="empty cells",
+                )
+            )
     if refused:
-        raise SalesRefused([*table.findings, *refused])
+        raise SalesRefusedError([*table.findings, *refused])
     attributes: dict[str, NDArray[np.str_]] = {}
     if UNIQUE_ID in keys:
         series, names = keys[UNIQUE_ID]
@@ -149,8 +194,17 @@ def parse_rows(table: Table, columns: Columns) -> tuple[SalesRows, list[Finding]
     place = np.empty(len(names), dtype=np.int64)
     place[rank] = np.arange(len(names))
     spelled = {**columns.spelled, DS: columns.spelled.get(DS) or "-".join(columns.spelled[p] for p in PARTS)}
-    rows = SalesRows(table.file, table.lines, place[series], np.array(names, dtype=str)[rank], _dates(table, columns),
-                     values, labels, {k: v[rank] for k, v in attributes.items()}, spelled)  # fmt: skip
+    rows = SalesRows(
+        table.file,
+        table.lines,
+        place[series],
+        np.array(names, dtype=str)[rank],
+        _dates(table, columns),
+        values,
+        labels,
+        {k: v[rank] for k, v in attributes.items()},
+        spelled,
+    )
     return rows, list(table.findings)
 
 
@@ -160,5 +214,11 @@ def _check_parents(
     """Refuse a series that belongs to two stores or departments."""
     wrong = np.flatnonzero(codes != codes[at][series])
     if len(wrong):
-        raise refuse("two_parents", f"Series {names[series[wrong[0]]]} has more than one {columns.spelled[name]}: {{rows}}.",
-                     "give every series one", file=table.file, rows=table.lines[wrong], column=columns.spelled[name])  # fmt: skip
+        raise refuse(
+            "two_parents",
+            f"Series {names[series[wrong[0]]]} has more than one {columns.spelled[name]}: {{rows}}.",
+            "give every series one",
+            file=table.file,
+            rows=table.lines[wrong],
+            column=columns.spelled[name],
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ _LONGEST_FIELD = 2**20
 
 @dataclass(frozen=True)
 class Table:
-    """``header`` (k,) as spelled; ``columns`` k pyarrow arrays (n,), text or typed; ``lines`` (n,) file lines."""
+    """``header`` (k,) as spelled; ``columns`` k pyarrow arrays (n,), text or typed; ``lines`` (n,)."""
 
     file: str
     header: tuple[str, ...]
@@ -41,7 +40,7 @@ class Table:
 
 
 def find_header(rows: list[list[str]]) -> int:
-    """Position of the row that names most columns of a sales table; the first one that says anything if none does."""
+    """Position of the row that names most columns of a sales table; if none does, the first filled one."""
     scores = [known_columns(row) for row in rows]
     if scores and max(scores) > 1:
         return scores.index(max(scores))
@@ -67,8 +66,10 @@ def _sniff(name: str, text: bytes) -> tuple[str, int, list[str]]:
     return best[2], best[3], best[4]
 
 
-def _slow_rows(name: str, text: bytes, delimiter: str, skip: int, width: int) -> tuple[list[list[str]], list[int]]:
-    """Rows and lines by Python's own reader: for blank lines, cells of several lines, rows of uneven length."""
+def _slow_rows(
+    name: str, text: bytes, delimiter: str, skip: int, width: int
+) -> tuple[list[list[str]], list[int]]:
+    """Rows and lines by Python's own reader: for blank lines, cells of several lines, uneven rows."""
     csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.reader(io.StringIO(text.decode(), newline="\n"), delimiter=delimiter)
     rows: list[list[str]] = []
@@ -85,15 +86,24 @@ def _slow_rows(name: str, text: bytes, delimiter: str, skip: int, width: int) ->
             rows.append(row[:width])
             lines.append(line)
     except csv.Error as error:
-        raise refuse("damaged_row", f"{name} cannot be read as a table: {error}", "correct this row (look for a lone"
-                     " quotation mark)", file=name, rows=[reader.line_num]) from error  # fmt: skip
+        raise refuse(
+            "damaged_row",
+            f"{name} cannot be read as a table: {error}",
+            "correct this row (look for a lone quotation mark)",
+            file=name,
+            rows=[reader.line_num],
+        ) from error
     if uneven:
         at = [line for line, _ in uneven]
         raise refuse(
-            "uneven_rows", f"{len(at):,} rows of {name} have another number of fields than the header.",
-            "put quotation marks around fields that contain the delimiter, or complete a file that was cut off",
-            file=name, rows=at, expected=f"{width} fields", found=f"{uneven[0][1]} fields in row {at[0]}",
-        )  # fmt: skip
+            "uneven_rows",
+            f"{len(at):,} rows of {name} have another number of fields than the header.",
+            "put quotation marks around fields that contain the delimiter, or complete a cut-off file",
+            file=name,
+            rows=at,
+            expected=f"{width} fields",
+            found=f"{uneven[0][1]} fields in row {at[0]}",
+        )
     return rows, lines
 
 
@@ -106,16 +116,26 @@ def read_csv(raw: RawFile) -> Table:
         width -= 1  # a delimiter at the end of the header line
     breaks = text.count(b"\n")
     if breaks <= skip:
-        raise refuse("no_rows", f"{raw.name} has a header and no rows.", "give a file with sales in it", file=raw.name,
-                     expected="one row a series and week", found=", ".join(header))  # fmt: skip
+        raise refuse(
+            "no_rows",
+            f"{raw.name} has a header and no rows.",
+            "give a file with sales in it",
+            file=raw.name,
+            expected="one row a series and week",
+            found=", ".join(header),
+        )
     names = [f"c{i}" for i in range(len(header))]
     try:
         table = pacsv.read_csv(
             pa.py_buffer(text),
             read_options=pacsv.ReadOptions(column_names=names, skip_rows=skip + 1),
-            parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=False, ignore_empty_lines=True),
-            convert_options=pacsv.ConvertOptions(column_types={n: pa.string() for n in names}, strings_can_be_null=False),
-        )  # fmt: skip
+            parse_options=pacsv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=False, ignore_empty_lines=True
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types={n: pa.string() for n in names}, strings_can_be_null=False
+            ),
+        )
     except pa.ArrowInvalid:
         table = None
     # One line feed a row, or the rows are not the lines of the file.
@@ -127,8 +147,14 @@ def read_csv(raw: RawFile) -> Table:
         columns = tuple(pa.array(column, pa.string()) for column in zip(*rows, strict=True))
         lines = np.array(numbers, dtype=np.int64)
         if not rows:
-            raise refuse("no_rows", f"{raw.name} has a header and no rows.", "give a file with sales in it",
-                         file=raw.name, expected="one row a series and week", found=", ".join(header))  # fmt: skip
+            raise refuse(
+                "no_rows",
+                f"{raw.name} has a header and no rows.",
+                "give a file with sales in it",
+                file=raw.name,
+                expected="one row a series and week",
+                found=", ".join(header),
+            )
     return Table(raw.name, tuple(header[:width]), columns, lines, skip + 1, delimiter, tuple(findings))
 
 
@@ -140,18 +166,39 @@ def read_parquet(raws: list[RawFile]) -> Table:
             file = pq.ParquetFile(pa.BufferReader(raw.content))
             cells = file.metadata.num_rows * file.metadata.num_columns
             if cells > _MOST_CELLS:
-                raise refuse("too_big", f"{raw.name} claims {cells:,} cells.", "give the sales columns alone", file=raw.name)
+                raise refuse(
+                    "too_big",
+                    f"{raw.name} claims {cells:,} cells.",
+                    "give the sales columns alone",
+                    file=raw.name,
+                )
             parts.append(file.read())
         except (pa.ArrowException, OSError) as error:
-            raise refuse("damaged_parquet", f"{raw.name} cannot be read as Parquet: {error}",
-                         "write or copy the file again", file=raw.name) from error  # fmt: skip
+            raise refuse(
+                "damaged_parquet",
+                f"{raw.name} cannot be read as Parquet: {error}",
+                "write or copy the file again",
+                file=raw.name,
+            ) from error
     try:
         table = pa.concat_tables(parts, promote_options="default")
     except pa.ArrowException as error:
-        raise refuse("different_parts", f"The Parquet files do not hold the same columns: {error}",
-                     "give one file or one folder of like parts", file=raws[0].name) from error  # fmt: skip
+        raise refuse(
+            "different_parts",
+            f"The Parquet files do not hold the same columns: {error}",
+            "give one file or one folder of like parts",
+            file=raws[0].name,
+        ) from error
     if not table.num_rows:
-        raise refuse("no_rows", f"{raws[0].name} has no rows.", "give a file with sales in it", file=raws[0].name)
+        raise refuse(
+            "no_rows", f"{raws[0].name} has no rows.", "give a file with sales in it", file=raws[0].name
+        )
     flat = [i for i, f in enumerate(table.schema) if not pa.types.is_nested(f.type)]
-    return Table(raws[0].name, tuple(table.column_names[i] for i in flat), tuple(table.column(i) for i in flat),
-                 np.arange(table.num_rows, dtype=np.int64) + 2, 1, ",")  # fmt: skip
+    return Table(
+        raws[0].name,
+        tuple(table.column_names[i] for i in flat),
+        tuple(table.column(i) for i in flat),
+        np.arange(table.num_rows, dtype=np.int64) + 2,
+        1,
+        ",",
+    )

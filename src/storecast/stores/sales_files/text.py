@@ -9,15 +9,34 @@ from storecast.forecasting.quality import Finding, refuse
 __all__ = ["decode"]
 
 _SAVE = "save the file as CSV UTF-8 and try again"
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
-          (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
-_BINARY = {b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)", b"%PDF": "a PDF", b"\x1f\x8b": "a gzip file",
-           b"7z\xbc\xaf": "a 7-Zip file", b"SQLite": "a database", b"\x89PNG": "a picture", b"Rar!": "a RAR file"}  # fmt: skip
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_BINARY = {
+    b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
+    b"%PDF": "a PDF",
+    b"\x1f\x8b": "a gzip file",
+    b"7z\xbc\xaf": "a 7-Zip file",
+    b"SQLite": "a database",
+    b"\x89PNG": "a picture",
+    b"Rar!": "a RAR file",
+}
 
 
 def _wrong(name: str, found: str, rows: list[int] | None = None) -> Exception:
-    return refuse("wrong_encoding", f"{name} is not text in an encoding that can be told.", _SAVE, file=name,
-                  rows=rows or [], expected="UTF-8, UTF-16 or Windows-1252 text", found=found)  # fmt: skip
+    return refuse(
+        "wrong_encoding",
+        f"{name} is not text in an encoding that can be told.",
+        _SAVE,
+        file=name,
+        rows=rows or [],
+        expected="UTF-8, UTF-16 or Windows-1252 text",
+        found=found,
+    )
 
 
 def _by_mark(name: str, data: bytes) -> bytes | None:
@@ -42,14 +61,20 @@ def _by_mark(name: str, data: bytes) -> bytes | None:
 
 
 def decode(name: str, data: bytes) -> tuple[bytes, list[Finding]]:
-    """UTF-8 text with plain line feeds; raises ``SalesRefused`` for what is not text.
+    """UTF-8 text with plain line feeds; raises ``SalesRefusedError`` for what is not text.
 
     Without a mark it is UTF-8 if that can be, else Windows-1252, which is told.
     """
     kind = next((word for magic, word in _BINARY.items() if data.startswith(magic)), None)
     if kind:
-        raise refuse("not_a_table", f"{name} is {kind}.", "save it as CSV or XLSX and give that", file=name,
-                     expected="CSV, XLSX or Parquet", found=kind)  # fmt: skip
+        raise refuse(
+            "not_a_table",
+            f"{name} is {kind}.",
+            "save it as CSV or XLSX and give that",
+            file=name,
+            expected="CSV, XLSX or Parquet",
+            found=kind,
+        )
     findings: list[Finding] = []
     text = _by_mark(name, data)
     if text is None:
@@ -59,13 +84,25 @@ def decode(name: str, data: bytes) -> tuple[bytes, list[Finding]]:
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             if any(ord(c) > 127 for c in data.decode(errors="ignore")):
-                raise _wrong(name, f"a mixture of UTF-8 and something else, first in row {line}", [line]) from error
+                raise _wrong(
+                    name, f"a mixture of UTF-8 and something else, first in row {line}", [line]
+                ) from error
             try:
                 text = data.decode("cp1252").encode()
             except UnicodeDecodeError as wrong:
                 raise _wrong(name, f"byte {data[wrong.start]:#04x} in row {line}", [line]) from wrong
-            findings.append(Finding("info", "encoding", line, None, "The text is not UTF-8 and was read as Windows-1252.",
-                                    _SAVE, rows=(line,), file=name))  # fmt: skip
+            findings.append(
+                Finding(
+                    "info",
+                    "encoding",
+                    line,
+                    None,
+                    "The text is not UTF-8 and was read as Windows-1252.",
+                    _SAVE,
+                    rows=(line,),
+                    file=name,
+                )
+            )
     if b"\0" in text:
         raise _wrong(name, "zero bytes")
     if b"\r" in text:
