@@ -126,6 +126,6 @@ lock: ## re-make both locks, with hashes, and prove them for every supported sys
 	done; done
 
 .PHONY: clean
-clean: ## remove .venv, caches and build output; never data or models
-	@rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+clean: ## remove environments, caches and build output; never data or models
+	@rm -rf .venv .venv-bench build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -15,7 +15,7 @@ from tests.needs import ROOT
 
 pytestmark = pytest.mark.e2e
 LEFT_OUT = shutil.ignore_patterns(
-    ".venv", ".git", ".*_cache", "build", "dist", "out", "*.egg-info", "__pycache__"
+    ".venv*", ".git", ".*_cache", "build", "dist", "out", "*.egg-info", "__pycache__"
 )
 
 
