@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import pytest
@@ -22,15 +23,35 @@ class Case(NamedTuple):
     name: str
 
 
-@pytest.fixture(scope="session", params=["fake", "embedded", "server"])
-def registry(request, tmp_path_factory) -> Iterator[Registry]:
-    if request.param == "fake":
-        yield FakeRegistry(ticking_clock())
-    elif request.param == "embedded":
-        yield MlflowRegistry(tmp_path_factory.mktemp("home of Zoë"), clock=ticking_clock())
-    else:
-        with tracking_server(tmp_path_factory.mktemp("server")) as url:
-            yield MlflowRegistry(tmp_path_factory.mktemp("home"), uri=url, clock=ticking_clock())
+@pytest.fixture(scope="session")
+def registries(tmp_path_factory) -> Iterator[Callable[[str], Registry]]:
+    """Makes each kind of registry when it is first asked for; tests part by the model's name."""
+    made: dict[str, Registry] = {"fake": FakeRegistry(ticking_clock())}
+    with ExitStack() as stack:
+
+        def make(kind: str) -> Registry:
+            if kind not in made:
+                uri = None
+                if kind == "server":
+                    uri = stack.enter_context(tracking_server(tmp_path_factory.mktemp("server")))
+                home = tmp_path_factory.mktemp("home of Zoë")
+                made[kind] = MlflowRegistry(
+                    home, uri=uri, clock=ticking_clock(), loader_module="tests.pyfunc_loader"
+                )
+            return made[kind]
+
+        yield make
+
+
+@pytest.fixture(params=["fake", "embedded", "server"])
+def registry(request, registries: Callable[[str], Registry]) -> Registry:
+    return registries(request.param)
+
+
+@pytest.fixture(params=["embedded", "server"])
+def mlflow_registry(request, registries: Callable[[str], Registry]) -> Registry:
+    """The real ones only."""
+    return registries(request.param)
 
 
 @pytest.fixture

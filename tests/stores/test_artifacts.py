@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -132,7 +132,6 @@ def test_any_other_content_has_another_digest(tmp_path: Path, part: str) -> None
         max_size=4,
     ),
 )
-@settings(max_examples=150, deadline=None, derandomize=True)
 def test_any_plain_content_survives(tmp_path_factory, array, text, meta) -> None:
     """Any array of plain values, any text and any JSON meta survive bit for bit."""
     folder = tmp_path_factory.mktemp("any") / "model"

@@ -96,14 +96,15 @@ def metrics_of(client: MlflowClient, run_ids: Sequence[str]) -> dict[str, dict[s
                 raise
             wanted = wanted[1:]
             continue
-        part = wanted[:_BATCH]
-        if first.info.experiment_id in experiments:  # a whole batch was asked and this one was left
-            part = wanted[:1]
-        experiments.add(first.info.experiment_id)
-        quoted = ", ".join(f"'{run_id}'" for run_id in part)
-        query = f"attributes.run_id IN ({quoted})"
-        runs = client.search_runs([first.info.experiment_id], query, ViewType.ALL, max_results=_BATCH)
-        found |= {run.info.run_id: dict(run.data.metrics) for run in [first, *runs]}
+        runs = [first]
+        if len(wanted) > 1 and first.info.experiment_id not in experiments:
+            # a whole batch of its neighbours by one call; what a call leaves out is asked one by one
+            quoted = ", ".join(f"'{run_id}'" for run_id in wanted[:_BATCH])
+            query = f"attributes.run_id IN ({quoted})"
+            runs += client.search_runs([first.info.experiment_id], query, ViewType.ALL, max_results=_BATCH)
+            if len(runs) - 1 < len(wanted[:_BATCH]):
+                experiments.add(first.info.experiment_id)
+        found |= {run.info.run_id: dict(run.data.metrics) for run in runs}
         wanted = [run_id for run_id in wanted if run_id not in found]
     return found
 

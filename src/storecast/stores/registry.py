@@ -236,9 +236,10 @@ class MlflowRegistry:
         key, value = move_tag(move, len(moves_in(model.tags)) + 1)
         self._client.set_registered_model_tag(name, key, value)
         self._client.set_registered_model_alias(name, CHAMPION, str(move.version))
-        if (now := _champion(self._model(name))) != move.version:
-            raise self._taken(name, move, now)
-        if CHALLENGER in self._version(name, move.version).aliases:
+        after = self._model(name)
+        if after is None or _champion(after) != move.version:
+            raise self._taken(name, move, _champion(after))
+        if int(after.aliases.get(CHALLENGER, 0)) == move.version:
             self._client.delete_registered_model_alias(name, CHALLENGER)
         return self._version(name, move.version)
 

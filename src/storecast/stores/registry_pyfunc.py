@@ -20,7 +20,7 @@ from storecast.stores.artifacts import ArtifactFolders
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DATA", "LEVELS", "load_forecaster", "write_model_files"]
+__all__ = ["DATA", "LEVELS", "PyfuncForecaster", "load_forecaster", "write_model_files"]
 
 DATA = "data"  # the artifact folder, beside MLmodel
 LEVELS = (80.0, 95.0)
@@ -30,7 +30,7 @@ class _Forecaster(Protocol):
     def predict_frame(self, frame: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame: ...
 
 
-class _PyfuncForecaster:
+class PyfuncForecaster:
     """What MLflow wraps: takes its frame and params, gives the forecast frame."""
 
     def __init__(self, forecaster: _Forecaster) -> None:
@@ -61,9 +61,9 @@ def load_forecaster(content: ArtifactContent) -> _Forecaster:
     return Forecaster.from_content(content)
 
 
-def _load_pyfunc(path: str) -> _PyfuncForecaster:
+def _load_pyfunc(path: str) -> PyfuncForecaster:
     """Called by MLflow with the path of the artifact folder; digests are checked on the way."""
-    return _PyfuncForecaster(load_forecaster(ArtifactFolders().load(path)))
+    return PyfuncForecaster(load_forecaster(ArtifactFolders().load(path)))
 
 
 def write_model_files(folder: Path, digest: str, loader_module: str = __name__) -> None:

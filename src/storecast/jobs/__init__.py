@@ -1,0 +1,1 @@
+"""One verb each: take ports and a config, call ``forecasting``, return a result."""

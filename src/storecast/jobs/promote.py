@@ -1,0 +1,147 @@
+"""Promote a version, roll back, and look at what is registered: all over the ``Registry`` port."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from storecast.errors import RegistryError
+from storecast.ports import ModelVersion, Move, Registry
+
+__all__ = [
+    "Comparison",
+    "ModelDetail",
+    "ModelList",
+    "Promotion",
+    "compare_versions",
+    "list_versions",
+    "promote",
+    "rollback",
+    "show_version",
+]
+
+
+@dataclass(frozen=True)
+class ModelList:
+    """All ``versions`` of ``name``, newest first; ``champion`` and ``challenger`` by number, if any."""
+
+    name: str
+    versions: tuple[ModelVersion, ...]
+    champion: int | None
+    challenger: int | None
+
+
+@dataclass(frozen=True)
+class ModelDetail:
+    """One ``version`` and the ``moves`` of ``champion`` to it or away from it, oldest first."""
+
+    version: ModelVersion
+    moves: tuple[Move, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two versions side by side.
+
+    ``metrics``: name -> (value in ``first``, value in ``second``), NaN where a version has none;
+    ``tags``: name -> the two texts, only where they differ; ``same_content``: whether their artifacts
+    have one digest.
+    """
+
+    first: ModelVersion
+    second: ModelVersion
+    metrics: dict[str, tuple[float, float]]
+    tags: dict[str, tuple[str, str]]
+    same_content: bool
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """Which ``version`` is champion now, and ``previous``, which was before (None: there was none).
+
+    ``moved`` is False where the version had been champion already.
+    """
+
+    version: ModelVersion
+    previous: int | None
+    moved: bool
+
+
+def _aliased(versions: list[ModelVersion], alias: str) -> int | None:
+    return next((item.version for item in versions if alias in item.aliases), None)
+
+
+def _pick(name: str, versions: list[ModelVersion], wanted: int) -> ModelVersion:
+    for item in versions:
+        if item.version == wanted:
+            return item
+    known = ", ".join(str(item.version) for item in versions[:20])
+    raise RegistryError(
+        f"there is no version {wanted} of {name}",
+        expected=f"one of {known}" if known else "a registered version",
+        found=f"{len(versions)} versions",
+        remedy="list the versions, or train to register one",
+    )
+
+
+def list_versions(registry: Registry, name: str) -> ModelList:
+    """Every version of ``name`` with its aliases and metrics."""
+    versions = registry.versions(name)
+    return ModelList(name, tuple(versions), _aliased(versions, "champion"), _aliased(versions, "challenger"))
+
+
+def show_version(registry: Registry, name: str, version: int | None = None) -> ModelDetail:
+    """One version, the champion (else the newest) by default, and when it served."""
+    versions = registry.versions(name)
+    if version is None:
+        version = _aliased(versions, "champion") or max((item.version for item in versions), default=1)
+    found = _pick(name, versions, version)
+    moves = tuple(move for move in registry.history(name) if version in (move.version, move.previous))
+    return ModelDetail(found, moves)
+
+
+def compare_versions(registry: Registry, name: str, first: int, second: int) -> Comparison:
+    """Metrics and tags of two versions side by side."""
+    versions = registry.versions(name)
+    one, other = _pick(name, versions, first), _pick(name, versions, second)
+    names = sorted(one.metrics.keys() | other.metrics.keys())
+    tags = sorted(one.tags.keys() | other.tags.keys())
+    return Comparison(
+        first=one,
+        second=other,
+        metrics={key: (one.metrics.get(key, math.nan), other.metrics.get(key, math.nan)) for key in names},
+        tags={
+            key: (one.tags.get(key, ""), other.tags.get(key, ""))
+            for key in tags
+            if one.tags.get(key) != other.tags.get(key)
+        },
+        same_content=bool(one.digest) and one.digest == other.digest,
+    )
+
+
+def promote(registry: Registry, name: str, version: int | None = None, *, who: str, why: str) -> Promotion:
+    """Make ``version``, the challenger by default, the champion of ``name``.
+
+    Raises ``RegistryError`` where there is no such version or no challenger, and ``ArtifactError``
+    where the version's files are damaged; the champion then stays.
+    """
+    versions = registry.versions(name)
+    previous = _aliased(versions, "champion")
+    if version is None:
+        version = _aliased(versions, "challenger")
+    if version is None:
+        raise RegistryError(
+            f"{name} has no challenger to promote",
+            expected="a version registered since the last promotion",
+            found=f"{len(versions)} versions, champion {previous or 'none'}",
+            remedy="train to register one, or say which version to promote",
+        )
+    made = registry.promote(name, version, who=who, why=why)
+    return Promotion(made, previous, moved=previous != made.version)
+
+
+def rollback(registry: Registry, name: str, *, who: str, why: str) -> Promotion:
+    """Undo the last promotion of ``name`` that is not undone yet; raises where none is left."""
+    before = registry.champion(name)
+    made = registry.rollback(name, who=who, why=why)
+    return Promotion(made, before.version if before else None, moved=True)
