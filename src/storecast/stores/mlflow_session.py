@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from storecast.errors import RegistryError
 
@@ -57,11 +57,8 @@ def is_server(uri: str) -> bool:
 
 
 def shown(uri: str) -> str:
-    """``uri`` without the password it may carry."""
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+    """``uri``, or a text with addresses in it, without the passwords they may carry."""
+    return re.sub(r"://[^/\s]*@", "://***@", uri)
 
 
 def connect(uri: str, timeout: float) -> MlflowClient:
@@ -100,7 +97,7 @@ def translated(what: str, uri: str) -> Iterator[None]:
 
 
 def _registry_error(what: str, uri: str, error: Exception) -> RegistryError:
-    text = re.sub(r"://[^/@\s]+@", "://***@", " ".join(str(error).split()))
+    text = shown(" ".join(str(error).split()))
     if isinstance(error, ImportError):
         remedy = "install the package that is named"
     elif isinstance(error, OSError):
@@ -140,7 +137,7 @@ def _check_answer(uri: str, timeout: float) -> None:
             "the model registry does not answer",
             where=shown(uri),
             expected=f"an MLflow tracking server or its database, within {timeout:g} seconds",
-            found=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}",
+            found=f"{type(error).__name__}: {shown(' '.join(str(error).split()))[:300]}",
             remedy="start it, correct the address, or leave it out to use the registry under STORECAST_HOME",
         ) from error
 
