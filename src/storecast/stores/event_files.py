@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def _table(path: str | Path) -> Table:
     return read_workbook(raw) if is_workbook(raw.content) else read_csv(raw)
 
 
-def _columns(table: Table, wanted: dict[str, tuple[str, ...]], needed: Sequence[str]) -> dict[str, int]:
+def _columns(table: Table, wanted: Mapping[str, tuple[str, ...]], needed: Sequence[str]) -> dict[str, int]:
     """Position of each wanted column that is there; refused where a needed one is missing."""
     keys = [re.sub(r"[\W_]", "", cell).casefold() for cell in table.header]
     at = {
@@ -62,7 +62,7 @@ def _columns(table: Table, wanted: dict[str, tuple[str, ...]], needed: Sequence[
 def _dates(
     table: Table, at: dict[str, int], names: Sequence[str], dayfirst: bool | None
 ) -> list[np.ndarray[Any, Any]]:
-    """The date columns ``names`` as days (n,), NaT where blank; one order of day and month for all of them."""
+    """The date columns ``names`` as days (n,), NaT where blank; one order for all."""
     read: list[DateReadings] = [
         parse_dates(table.file, table.header[at[n]], table.columns[at[n]]) for n in names
     ]
@@ -121,7 +121,7 @@ def _words(table: Table, at: dict[str, int], name: str) -> pd.Series:
 
 
 def read_events(path: str | Path, *, dayfirst: bool | None = None) -> pd.DataFrame:
-    """Events, one row each: ``series`` and ``block`` (text, "" = all), ``first_week``, ``last_week``, ``kind``.
+    """Events, one row each: ``series``, ``block`` (text, "" = all), ``first_week``, ``last_week``, ``kind``.
 
     A row names a series (``unique_id``) or a block (a department), or neither for all. Weeks are dates in
     them, datetime64[ns]; a blank last week is NaT: to the end. ``kind`` is one of ``EVENT_KINDS``. Raises

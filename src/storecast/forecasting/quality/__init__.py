@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from storecast.forecasting.quality.clean import Cleaned, SalesRows, clean_rows
+from storecast.forecasting.quality.clean import Cleaned, clean_rows
 from storecast.forecasting.quality.findings import (
     Finding,
     QualityReport,
     SalesData,
     SalesRefusedError,
     SalesSource,
+    counted,
     refuse,
     row_list,
 )
 from storecast.forecasting.quality.readings import UNKNOWN, DateReadings
+from storecast.forecasting.quality.rows import SalesRows
 
 __all__ = [
     "UNKNOWN",
@@ -25,6 +27,7 @@ __all__ = [
     "SalesRows",
     "SalesSource",
     "clean_rows",
+    "counted",
     "refuse",
     "row_list",
 ]

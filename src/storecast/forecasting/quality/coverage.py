@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.forecasting.quality.findings import Finding
+from storecast.forecasting.quality.findings import Finding, counted
 from storecast.forecasting.quality.readings import as_days
 
 __all__ = ["coverage_findings"]
@@ -17,6 +17,11 @@ _YEAR = 52
 
 def _named(names: NDArray[np.str_], which: NDArray[np.bool_]) -> list[str]:
     return [str(name) for name in names[np.flatnonzero(which)[:5]]]
+
+
+def _listed(names: NDArray[np.str_], which: NDArray[np.bool_]) -> str:
+    more = int(which.sum()) - 5
+    return ", ".join(_named(names, which)) + (f" and {more:,} more" if more > 0 else "")
 
 
 def coverage_findings(
@@ -43,9 +48,7 @@ def coverage_findings(
     fill_in = "fill in the sales, or delete the rows of these series"
     if not sold.any() or empty.any():
         what = (
-            "No row has sales."
-            if not sold.any()
-            else (f"{int(empty.sum())} series have no sales at all: {', '.join(_named(names, empty))}.")
+            "No row has sales." if not sold.any() else (f"Series without any sales: {_listed(names, empty)}.")
         )
         where = lines[np.isin(series, np.flatnonzero(empty))]
         return [
@@ -84,8 +87,7 @@ def coverage_findings(
                 "blank_sales",
                 lines[blank],
                 column,
-                f"{int(blank.sum()):,} rows have no sales ({{rows}}); their weeks count as missing, not"
-                " as zero.",
+                f"{counted(int(blank.sum()), 'row')} without sales, their weeks missing and not zero: {{rows}}.",
                 "fill in the sales, or 0 where nothing was sold",
                 file=file,
             )
@@ -97,8 +99,7 @@ def coverage_findings(
                 "future_rows",
                 lines[ahead],
                 column,
-                f"{int(ahead.sum()):,} rows after the last sale have no sales; taken as what is known of"
-                " the future.",
+                f"{counted(int(ahead.sum()), 'row')} without sales after the last sale: the known future.",
                 "",
                 file=file,
             )
@@ -118,8 +119,8 @@ def coverage_findings(
                 "missing_weeks",
                 None,
                 None,
-                f"{int((missing > 0).sum()):,} series have gaps, "
-                f"{int(missing.sum()):,} missing weeks in all; missing is never read as zero.",
+                f"{counted(int(missing.sum()), 'week')} missing within {int((missing > 0).sum()):,} series;"
+                " missing is never read as zero.",
                 "add rows with 0 where nothing was sold",
                 int(missing.sum()),
                 tuple(_named(names, who)),
@@ -136,7 +137,7 @@ def coverage_findings(
                 "short_series",
                 None,
                 None,
-                f"{int(short.sum()):,} series have fewer than {_YEAR} weeks; their season comes from others.",
+                f"{counted(int(short.sum()), 'series', 'series')} of fewer than {_YEAR} weeks.",
                 "",
                 int(short.sum()),
                 tuple(_named(names, who)),
@@ -153,7 +154,7 @@ def coverage_findings(
                 "constant_series",
                 None,
                 column,
-                f"{int(flat.sum()):,} series never change: {', '.join(_named(names, who))}.",
+                f"Series that never change: {_listed(names, who)}.",
                 "check that these are sales",
                 int(flat.sum()),
                 tuple(_named(names, who)),
@@ -167,7 +168,7 @@ def coverage_findings(
                 "negative_sales",
                 lines[negative],
                 column,
-                f"{int(negative.sum()):,} weeks have negative sales: more returned than sold.",
+                f"{counted(int(negative.sum()), 'week')} of negative sales: more returned than sold.",
                 "",
                 file=file,
             )

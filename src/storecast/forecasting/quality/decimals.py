@@ -7,12 +7,18 @@ year, and as it stands it is unlike all of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Decimals", "lost_decimals"]
+from storecast.forecasting.panel import Y
+from storecast.forecasting.quality.findings import Finding, counted
+from storecast.forecasting.quality.rows import SalesRows
+
+__all__ = ["Decimals", "lost_decimals", "repair_decimals"]
+
+_COLUMNS = (Y, "temperature", "fuel_price", "cpi", "unemployment")
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -20,13 +26,14 @@ Bool = NDArray[np.bool_]
 
 _FACTOR = 5.0  # times its series' median a number must be to be looked at
 _LEAST = 26  # positive weeks a series must have to be judged
-_REGULAR = 2.5  # the 9th decile of a series in medians, up to which it is regular enough to repair
+_REGULAR = 1.8  # the third quartile of a series in medians, up to which it is regular enough to repair
 _FAR = 50.0  # times the rest of a series from which even an irregular one is doubted
 _FIT = 2.0  # a repaired number lies within this factor of what surrounds it
 _TIGHT = 1.5  # likewise where the number's own form says nothing
 _UNLIKE = 3.0  # as it stands it is this many times above everything else in its series
+_WHOLE = 1e-4  # from the next whole number: what arithmetic on cents leaves
 _NEAR, _YEAR = 35, 364  # days
-_POWERS = (1, 2, 3, 4, 5, 6)
+_POWERS = tuple(range(1, 10))
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ def lost_decimals(series: Int, days: Int, values: Float) -> Decimals:
     if not given.any():
         return Decimals(*(np.empty(0, dtype=np.int64),) * 3)
     s, d, v, at = series[given], days[given], values[given], np.flatnonzero(given)
-    whole = v == np.rint(v)
+    whole = np.abs(v - np.rint(v)) < _WHOLE
     cents = float(whole.mean()) < 0.5
     starts = np.flatnonzero(np.concatenate([[True], np.diff(s) > 0]))
     ends = np.concatenate([starts[1:], [len(s)]])
@@ -96,9 +103,9 @@ def lost_decimals(series: Int, days: Int, values: Float) -> Decimals:
     positive = np.add.reduceat((v > 0).astype(np.int64), starts)
     low = ends - positive  # where the positive values of each series begin in ``ranked``
     middle = ranked[np.minimum(low + positive // 2, ends - 1)]
-    high = ranked[np.minimum(low + (9 * positive) // 10, ends - 1)]
+    high = ranked[np.minimum(low + (3 * positive) // 4, ends - 1)]
     doubt = (positive >= _LEAST) & (ranked[ends - 1] >= _FACTOR * middle)
-    doubt &= (high <= _REGULAR * middle) | (ranked[ends - 1] >= _FAR * high)
+    doubt &= (high <= _REGULAR * middle) | (ranked[ends - 1] >= _FAR * middle)
     found = [
         (int(at[a + i]), power)
         for a, b, m, h in zip(starts[doubt], ends[doubt], middle[doubt], high[doubt], strict=True)
@@ -106,3 +113,53 @@ def lost_decimals(series: Int, days: Int, values: Float) -> Decimals:
     ]
     repaired = np.array([f for f in found if f[1]], dtype=np.int64).reshape(-1, 2)
     return Decimals(repaired[:, 0], repaired[:, 1], np.array([i for i, k in found if not k], dtype=np.int64))
+
+
+def repair_decimals(rows: SalesRows, days: Int, findings: list[Finding]) -> SalesRows:
+    """Sorted rows with lost decimal points put back."""
+    columns = dict(rows.columns)
+    for name in _COLUMNS:
+        if name not in columns:
+            continue
+        spelled, values = rows.spelled.get(name, name), columns[name]
+        found = lost_decimals(rows.series, days, values)
+        if len(found.rows):
+            fixed = values.copy()
+            fixed[found.rows] = np.rint(values[found.rows]) / 10.0**found.power
+            lines = rows.lines[found.rows]
+            examples = [
+                f"row {n}: {values[i]:.0f} read as {fixed[i]}"
+                for n, i in zip(lines[:5], found.rows, strict=False)
+            ]
+            columns[name] = fixed
+            findings.append(
+                Finding.at(
+                    "repaired",
+                    "lost_decimal_point",
+                    lines,
+                    spelled,
+                    f"{counted(len(lines), 'value')} of {spelled} had lost"
+                    " their decimal point ({rows}); put back where one place alone fits the weeks around.",
+                    "correct the values in the file",
+                    file=rows.file,
+                    examples=examples,
+                )
+            )
+        if len(found.suspects):
+            lines = rows.lines[found.suspects]
+            findings.append(
+                Finding.at(
+                    "warned",
+                    "suspicious_spike",
+                    lines,
+                    spelled,
+                    f"{spelled} is ten or more"
+                    " times those around, as if a decimal point were lost ({rows}); kept as they are.",
+                    "check these values in the file",
+                    file=rows.file,
+                    examples=[
+                        f"row {n}: {values[i]:g}" for n, i in zip(lines[:5], found.suspects, strict=False)
+                    ],
+                )
+            )
+    return replace(rows, columns=columns)

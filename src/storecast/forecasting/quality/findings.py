@@ -18,6 +18,11 @@ _ORDER: tuple[Severity, ...] = ("info", "repaired", "warned", "refused")
 _MOST_ROWS = 1000  # rows a finding lists one by one; ``count`` counts on
 
 
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """``1 row``, ``2,345 rows``."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
 def row_list(rows: Sequence[int], most: int = 8) -> str:
     """Line numbers as people write them: ``row 5`` or ``rows 5, 9 to 14 and 21``."""
     ordered = sorted(set(rows))

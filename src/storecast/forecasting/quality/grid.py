@@ -8,30 +8,28 @@ are missing as rows lack one.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.forecasting.quality.findings import Finding
+from storecast.forecasting.quality.evidence import DatedRows, Evidence, direction, gather
+from storecast.forecasting.quality.findings import Finding, counted
 from storecast.forecasting.quality.order import fill_between, longest_chain, mark_copies
 from storecast.forecasting.quality.readings import (
     UNKNOWN,
     WEEKDAYS,
-    DateReadings,
     Order,
     as_days,
     frequency_findings,
     weekday,
 )
 
-__all__ = ["DatedRows", "settle_dates"]
+__all__ = ["settle_dates"]
 
 Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
-_EDGE = 21  # days by which a swapped reading may lie outside the weeks that are certain
-_IN_ORDER = 0.9  # share of neighbouring rows in order that makes the file's row order evidence
+_SELDOM = 0.2  # share of swapped dates up to which one that may be either is kept as written, and told
 _REPAIRED = {
     "swapped_day_month": "{n} had day and month swapped ({rows}); read the one way that fits the grid.",
     "drag_filled": "{n} had dates filled in by a spreadsheet ({rows}); given the weeks missing there.",
@@ -40,101 +38,21 @@ _REPAIRED = {
     "unreadable_date": "{n} had a date that is no day ({rows}); given the weeks missing there.",
     "off_grid": "{n} had a date off the weekly grid ({rows}); given the weeks missing there.",
 }
+_KEPT = (
+    "Dates on the weekly grid under both orders of day and month ({rows}) in a file with swapped dates"
+    " and rows in no order; read as written."
+)
 _REFUSED = {
-    "drag_filled": "{n} have dates filled in by a spreadsheet ({rows}); their weeks are unclear.",
-    "copied_date": "{n} have the date of a neighbour ({rows}); their weeks are unclear.",
-    "blank_date": "{n} have no date ({rows}), and more than one week would fit.",
-    "unreadable_date": "{n} have a date that is no day ({rows}).",
-    "off_grid": "{n} have a date off the weekly grid ({rows}), under either order of day and month.",
-    "ambiguous_date": "{n} have a date on the weekly grid under both orders of day and month ({rows}).",
+    "drag_filled": "Dates filled in by a spreadsheet, and unclear for which weeks: {rows}.",
+    "copied_date": "Dates copied from a neighbour, and unclear for which weeks: {rows}.",
+    "blank_date": "Blank dates, and unclear for which weeks: {rows}.",
+    "unreadable_date": "Dates that are no day: {rows}.",
+    "off_grid": "Dates off the weekly grid under either order of day and month: {rows}.",
+    "ambiguous_date": "Dates on the weekly grid under both orders of day and month: {rows}.",
 }
 
 
-@dataclass(frozen=True)
-class DatedRows:
-    """n rows of one file whose dates are to be settled.
-
-    ``lines`` (n,) file lines; ``series`` (n,) codes into ``names``; ``column``: the date column as spelled.
-    """
-
-    file: str
-    column: str | None
-    lines: Int
-    series: Int
-    names: NDArray[np.str_]
-    dates: DateReadings
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """What the whole file says before single series are looked at; arrays (n,) in file order."""
-
-    main: Int
-    other: Int
-    on_main: Bool
-    on_other: Bool
-    filled: Bool  # in a run a spreadsheet filled in
-    blank: Bool
-    form: Int
-    swaps: bool  # some dates are swapped for certain, so others may be
-    swap_share: dict[int, float]  # by form: of the dates that tell, the share that is swapped
-    ends: tuple[int, int]
-
-
-def _filled_runs(days: Int) -> Bool:
-    """Rows (in file order) that go on a run of dates one day, one month or one year apart."""
-    dates = np.where(days == UNKNOWN, 0, days).astype("datetime64[D]")
-    months = dates.astype("datetime64[M]")
-    of_month = (dates - months.astype("datetime64[D]")).astype(np.int64)
-    known = (days[1:] != UNKNOWN) & (days[:-1] != UNKNOWN)
-    by_month = np.diff(months.astype(np.int64))
-    same_day = np.diff(of_month) == 0
-    step = np.select(
-        [
-            known & (np.diff(dates).astype(np.int64) == 1),
-            known & same_day & (by_month == 1),
-            known & same_day & (by_month == 12),
-        ],
-        [1, 2, 3],
-        0,
-    )
-    padded = np.concatenate([[0], step, [0]])
-    goes_on = (step > 0) & ((padded[:-2] == step) | (padded[2:] == step))
-    return np.concatenate([[False], goes_on])
-
-
-def _gather(rows: DatedRows, order: Order) -> _Evidence:
-    main, other = order.main[rows.dates.codes], order.other[rows.dates.codes]
-    filled = _filled_runs(main)
-    on_main = weekday(main) == order.anchor
-    on_other = weekday(other) == order.anchor
-    sure = main[on_main & ~on_other & ~filled]
-    low, high = (int(sure.min()), int(sure.max())) if len(sure) else (UNKNOWN + _EDGE, -UNKNOWN - _EDGE - 1)
-    on_other &= (other >= low - _EDGE) & (other <= high + _EDGE)
-    form = rows.dates.forms[rows.dates.codes]
-    tells = (on_main ^ on_other) & (other != UNKNOWN) & ~filled
-    share = {int(f): float(on_other[tells & (form == f)].mean()) for f in np.unique(form[tells])}
-    swaps = bool((on_other & ~on_main & ~filled).any()) or not order.certain
-    weeks = np.concatenate([main[on_main & ~filled & ~on_other], other[on_other & ~on_main & ~filled]])
-    ends = (int(weeks.min()), int(weeks.max())) if len(weeks) else (0, -7)
-    return _Evidence(
-        main, other, on_main, on_other, filled, rows.dates.blank[rows.dates.codes], form, swaps, share, ends
-    )
-
-
-def _direction(e: _Evidence, series: Int, perm: Int) -> int:
-    """1 where the rows of each series come in order of time, -1 in reverse order, 0 in none."""
-    both = e.on_main & e.on_other if e.swaps else np.zeros(len(series), dtype=bool)
-    sure = ((e.on_main | e.on_other) & ~both & ~e.filled)[perm]
-    value = np.where(e.on_main, e.main, e.other)[perm][sure]
-    inside = np.diff(series[perm][sure]) == 0
-    steps = np.diff(value)[inside]
-    if not len(steps):
-        return 0
-    return 1 if (steps >= 0).mean() >= _IN_ORDER else -1 if (steps <= 0).mean() >= _IN_ORDER else 0
-
-
-def _origin(e: _Evidence, i: int) -> str:
+def _origin(e: Evidence, i: int) -> str:
     if e.blank[i]:
         return "blank_date"
     if e.filled[i]:
@@ -142,7 +60,7 @@ def _origin(e: _Evidence, i: int) -> str:
     return "unreadable_date" if e.main[i] == UNKNOWN and e.other[i] == UNKNOWN else "off_grid"
 
 
-def _either(e: _Evidence, i: int, fits: list[int], before: int | None, after: int | None) -> int | None:
+def _either(e: Evidence, i: int, fits: list[int], before: int | None, after: int | None) -> int | None:
     """The reading to take where both lie between the neighbours; None if nothing tells."""
     if not e.swaps:
         return int(e.main[i])
@@ -155,7 +73,7 @@ def _either(e: _Evidence, i: int, fits: list[int], before: int | None, after: in
     return int(e.main[i]) if share == 0 else int(e.other[i]) if share == 1 else None
 
 
-def _options(e: _Evidence, i: int, clash: bool) -> list[int]:
+def _options(e: Evidence, i: int, clash: bool) -> list[int]:
     """The weeks on the grid that row i may stand for by its own date."""
     if e.filled[i]:
         return []
@@ -163,7 +81,7 @@ def _options(e: _Evidence, i: int, clash: bool) -> list[int]:
     return [*options, int(e.other[i])] if e.on_other[i] and (e.swaps or clash or not options) else options
 
 
-def _settle_in_order(e: _Evidence, index: list[int], clash: bool) -> tuple[list[int | None], list[str]]:
+def _settle_in_order(e: Evidence, index: list[int], clash: bool) -> tuple[list[int | None], list[str]]:
     """Weeks and reasons of one series whose rows (``index``) come in order of time."""
     options = [_options(e, i, clash) for i in index]
     copies = mark_copies(
@@ -203,7 +121,7 @@ def _settle_in_order(e: _Evidence, index: list[int], clash: bool) -> tuple[list[
     return weeks, reasons
 
 
-def _settle_unordered(e: _Evidence, index: list[int]) -> tuple[list[int | None], list[str]]:
+def _settle_unordered(e: Evidence, index: list[int]) -> tuple[list[int | None], list[str]]:
     """Weeks and reasons of one series whose row order says nothing."""
     options = [_options(e, i, clash=False) for i in index]
     taken = {o[0] for o in options if len(o) == 1}
@@ -214,8 +132,11 @@ def _settle_unordered(e: _Evidence, index: list[int]) -> tuple[list[int | None],
         if len(o) == 2:
             free = [w for w in o if w not in taken]
             week = free[0] if len(free) == 1 else _either(e, i, o, None, None)
+        cause = "" if week is not None else "ambiguous_date" if o else _origin(e, i)
+        if cause == "ambiguous_date" and e.swap_share.get(int(e.form[i]), 1.0) <= _SELDOM:
+            week, cause = int(e.main[i]), "either_reading"
         weeks.append(week)
-        reasons.append("" if week is not None else "ambiguous_date" if o else _origin(e, i))
+        reasons.append(cause)
     return weeks, reasons
 
 
@@ -239,7 +160,7 @@ def _findings(rows: DatedRows, days: Int, reason: NDArray[np.str_], order: Order
     out = []
     for (lost, kind), where in groups.items():
         lines = rows.lines[where]
-        n = "1 row" if len(where) == 1 else f"{len(where):,} rows"
+        n = counted(len(where), "row")
         said = [rows.dates.texts[rows.dates.codes[i]] or "blank" for i in where[:5]]
         if lost:
             examples = [
@@ -258,7 +179,7 @@ def _findings(rows: DatedRows, days: Int, reason: NDArray[np.str_], order: Order
                     kind,
                     lines,
                     rows.column,
-                    _REFUSED[kind].replace("{n}", n),
+                    _REFUSED[kind],
                     remedy,
                     file=rows.file,
                     examples=examples,
@@ -266,23 +187,24 @@ def _findings(rows: DatedRows, days: Int, reason: NDArray[np.str_], order: Order
                     expected=f"dates on a {WEEKDAYS[order.anchor]}",
                 )
             )
-        else:
-            examples = [
-                f"row {rows.lines[i]}: {t} read as {as_days(days[i : i + 1])[0]}"
-                for i, t in zip(where, said, strict=False)
-            ]
-            out.append(
-                Finding.at(
-                    "repaired",
-                    kind,
-                    lines,
-                    rows.column,
-                    _REPAIRED[kind].replace("{n}", n),
-                    "correct the dates in the file so that nobody has to guess them",
-                    file=rows.file,
-                    examples=examples,
-                )
+            continue
+        examples = [
+            f"row {rows.lines[i]}: {t} read as {as_days(days[i : i + 1])[0]}"
+            for i, t in zip(where, said, strict=False)
+        ]
+        kept = kind == "either_reading"
+        out.append(
+            Finding.at(
+                "warned" if kept else "repaired",
+                kind,
+                lines,
+                rows.column,
+                _KEPT if kept else _REPAIRED[kind].replace("{n}", n),
+                "correct the dates in the file so that nobody has to guess them",
+                file=rows.file,
+                examples=examples,
             )
+        )
     return out
 
 
@@ -294,7 +216,7 @@ def settle_dates(rows: DatedRows, order: Order) -> tuple[Int, list[Finding]]:
     main = order.main[rows.dates.codes]
     sound = bool((weekday(main) == order.anchor).all())
     clash = _clashes(rows.series, main)
-    e = _gather(rows, order)
+    e = gather(rows, order)
     fits = e.on_main | e.on_other
     refused = frequency_findings(rows.series, rows.names, main, fits, rows.lines, rows.column)
     if refused or (sound and order.certain and not clash.any()):
@@ -303,12 +225,12 @@ def settle_dates(rows: DatedRows, order: Order) -> tuple[Int, list[Finding]]:
     doubt = (days == UNKNOWN) | (e.on_main & e.on_other & e.swaps)
     affected = clash | (np.bincount(rows.series[doubt], minlength=len(clash)) > 0)
     perm = np.argsort(rows.series, kind="stable")
-    direction = _direction(e, rows.series, perm)
+    forward = direction(e, rows.series, perm)
     starts = np.searchsorted(rows.series[perm], np.arange(len(clash) + 1))
     reason = np.full(len(main), "", dtype="U20")
     for s in np.flatnonzero(affected):
-        index = perm[starts[s] : starts[s + 1]].tolist()[:: direction or 1]
-        weeks, why = _settle_in_order(e, index, bool(clash[s])) if direction else _settle_unordered(e, index)
+        index = perm[starts[s] : starts[s + 1]].tolist()[:: forward or 1]
+        weeks, why = _settle_in_order(e, index, bool(clash[s])) if forward else _settle_unordered(e, index)
         for i, week, cause in zip(index, weeks, why, strict=True):
             days[i] = UNKNOWN if week is None else week
             swapped = week is not None and not cause and week == e.other[i] and week != main[i]

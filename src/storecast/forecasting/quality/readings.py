@@ -73,11 +73,13 @@ def _best_weekday(days: Int, counts: Int) -> tuple[int, float, float]:
     return int(by_day.argmax()), float(by_day.max()) / total, float(counts[known].sum()) / total
 
 
-def decide_order(dates: DateReadings, dayfirst: bool | None, column: str | None) -> Order | Finding:
+def decide_order(
+    dates: DateReadings, dayfirst: bool | None, lines: Int, column: str | None
+) -> Order | Finding:
     """Day or month first, once for the whole column; a refusing finding where it cannot be told.
 
     That order wins under which clearly more rows are dates at all and fall on one weekday. ``dayfirst``
-    settles it beforehand.
+    settles it beforehand, unless most dates speak against it.
     """
     counts = np.bincount(dates.codes, minlength=len(dates.texts)).astype(np.int64)
     counts[dates.blank] = 0
@@ -86,19 +88,29 @@ def decide_order(dates: DateReadings, dayfirst: bool | None, column: str | None)
     open_ = ~dates.fixed & (dates.day_first != dates.month_first) & (counts > 0)
     lead = (grid_d + read_d) - (grid_m + read_m)
     certain = dayfirst is not None or not open_.any() or abs(lead) >= _MARGIN
-    if not certain and best_d != best_m:
-        example = dates.texts[int(np.flatnonzero(open_)[0])]
-        rows = np.flatnonzero(np.isin(dates.codes, np.flatnonzero(open_)))[:1] + 2
+    doubtful = not certain and best_d != best_m and max(grid_d, grid_m) >= _WEEKLY_SHARE
+    against = dayfirst is not None and open_.any() and (lead < -0.5 if dayfirst else lead > 0.5)
+    if doubtful or against:
+        at = np.flatnonzero(open_[dates.codes])[:1]
+        example, asked = dates.texts[dates.codes[at[0]]], "--dayfirst" if dayfirst else "--monthfirst"
+        what, remedy = (
+            (f"The dates speak against {asked}: they fit the other order.", f"leave out {asked}")
+            if against
+            else (
+                f"The order of day and month cannot be told from the dates: {example} may be either.",
+                "say which comes first with --dayfirst or --monthfirst, or write dates as YYYY-MM-DD",
+            )
+        )
         return Finding.at(
             "refused",
-            "ambiguous_date_order",
-            rows,
+            "wrong_date_order" if against else "ambiguous_date_order",
+            lines[at],
             column,
-            f"The order of day and month cannot be told from the dates: {example} may be either.",
-            "say which comes first with --dayfirst or --monthfirst, or write dates as YYYY-MM-DD",
-            expected=f"dates that fall on one weekday under one order only, a {WEEKDAYS[best_d]} (day first)"
-            f" or a {WEEKDAYS[best_m]} (month first)",
-            found=f"both orders fit {grid_d:.0%} and {grid_m:.0%} of the rows",
+            what,
+            remedy,
+            expected="dates that fall on one weekday under one order of day and month alone",
+            found=f"{grid_d:.0%} of the rows on a {WEEKDAYS[best_d]} read day first,"
+            f" {grid_m:.0%} on a {WEEKDAYS[best_m]} read month first",
         )
     day = dayfirst if dayfirst is not None else lead >= 0
     main = np.where(dates.fixed | day, dates.day_first, dates.month_first)

@@ -78,7 +78,7 @@ def read_sales(path: str | Path, *, sheet: str | None = None, dayfirst: bool | N
     """Read and check the sales at ``path``: a CSV, zip, XLSX or Parquet file, or a folder.
 
     ``sheet`` names the sheet of a workbook; ``dayfirst`` settles the order of day and month beforehand.
-    Raises ``SalesRefusedError`` (a ``DataError``), all reasons in its ``findings``, where data cannot be taken.
+    Raises ``SalesRefusedError`` (a ``DataError``), all reasons in its ``findings``.
     """
     path = Path(path)
     table, others, used = _pick(path, open_files(path), sheet)
@@ -89,7 +89,7 @@ def read_sales(path: str | Path, *, sheet: str | None = None, dayfirst: bool | N
     cleaned = clean_rows(rows, dayfirst=dayfirst)
     findings = [*findings, *more, *cleaned.findings]
     if cleaned.refused:
-        raise SalesRefusedError(findings)
+        raise SalesRefusedError(_located(findings, table.file))
     if others:
         cleaned = join_kaggle(cleaned, others, dayfirst)
         findings += [f for f in cleaned.findings if f not in findings]

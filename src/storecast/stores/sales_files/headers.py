@@ -256,7 +256,7 @@ def require(file: str, header: Sequence[str], columns: Columns, line: int, names
         ]
         if near:
             hints.append(f"rename {spare[near[0]]!r} to {word} if that is what it is")
-    seems = _looks_like(header, columns)
+    seems = "" if hints else _looks_like(header, columns)
     if not columns.at:
         seems = seems or "no cell of the first rows names a known column: is the header missing?"
     raise SalesRefusedError(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from storecast.forecasting.panel import DEPT, DS, IS_HOLIDAY, OBSERVED, STORE, UNIQUE_ID, Y
-from storecast.forecasting.quality import Cleaned, Finding, SalesRefusedError, SalesRows, clean_rows
+from storecast.forecasting.quality import Cleaned, Finding, SalesRefusedError, clean_rows, counted
 from storecast.stores.sales_files.headers import name_columns, require
 from storecast.stores.sales_files.rows import key_texts, parse_rows, parse_values
 from storecast.stores.sales_files.tables import Table
@@ -24,17 +25,7 @@ def _clean(table: Table, needed: Sequence[str], dayfirst: bool | None) -> tuple[
     columns, findings = name_columns(table.file, table.header)
     require(table.file, table.header, columns, table.header_line, needed)
     rows, more = parse_rows(table, columns)
-    rows = SalesRows(
-        rows.file,
-        rows.lines,
-        rows.series,
-        rows.names,
-        rows.dates,
-        {Y: np.zeros(len(rows.lines)), **{k: v for k, v in rows.columns.items() if k != Y}},
-        rows.labels,
-        rows.attributes,
-        rows.spelled,
-    )
+    rows = replace(rows, columns={Y: np.zeros(len(rows.lines)), **rows.columns})
     cleaned = clean_rows(rows, dayfirst=dayfirst)
     # Sales are placeholders, so that dates and duplicates are checked alike; findings on sales mean nothing.
     kept = [
@@ -121,7 +112,7 @@ def _unmatched(
             "not_in_" + what,
             None,
             None,
-            f"{int(lost.sum()):,} rows of sales are not in {file} (stores"
+            f"{counted(int(lost.sum()), 'row')} of sales not found in {file} (stores"
             f" {', '.join(stores[:8])}); their values there stay unknown.",
             remedy,
             int(lost.sum()),
@@ -182,4 +173,4 @@ def join_kaggle(cleaned: Cleaned, others: Mapping[str, Table], dayfirst: bool | 
         future = _join(future, stores, [STORE])[0]
     order = [UNIQUE_ID, DS, Y, STORE, DEPT, IS_HOLIDAY, "type", "size", *OBSERVED]
     panel = panel[[c for c in order if c in panel]]
-    return Cleaned(panel, future[[c for c in panel.columns if c in future]], findings)
+    return Cleaned(findings, panel, future[[c for c in panel.columns if c in future]])

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from storecast.forecasting.panel import DEPT, DS, IS_HOLIDAY, OBSERVED, STORE, UNIQUE_ID, Y
-from storecast.forecasting.quality import Finding, SalesRefusedError, SalesRows, refuse
+from storecast.forecasting.quality import Finding, SalesRefusedError, SalesRows, counted, refuse
 from storecast.stores.sales_files.dates import parse_dates, parse_parts
 from storecast.stores.sales_files.headers import PARTS, Columns
 from storecast.stores.sales_files.numbers import NULLS, as_text, decimal_mark, parse_flags, parse_numbers
@@ -47,7 +47,7 @@ def _unreadable(table: Table, column: str, bad: NDArray[np.bool_], cells: Any, e
         "unreadable_value",
         table.lines[at],
         column,
-        f"{len(at):,} cells of {column} are no {expected}: {{rows}}.",
+        f"{counted(len(at), 'cell')} of {column} cannot be read as a {expected}: {{rows}}.",
         f"write them as a {expected} or leave them empty",
         file=table.file,
         examples=shown,
@@ -164,7 +164,7 @@ def parse_rows(table: Table, columns: Columns) -> tuple[SalesRows, list[Finding]
                     "blank_key",
                     table.lines[blank],
                     columns.spelled[name],
-                    f"{int(blank.sum()):,} rows have no {columns.spelled[name]}: {{rows}}.",
+                    f"Blank cells in {columns.spelled[name]}: {{rows}}.",
                     "fill it in for every row",
                     file=table.file,
                     expected="a key in every row",

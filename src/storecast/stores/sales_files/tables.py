@@ -13,7 +13,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from storecast.forecasting.quality import Finding, refuse
+from storecast.forecasting.quality import Finding, counted, refuse
 from storecast.stores.sales_files.containers import RawFile
 from storecast.stores.sales_files.headers import known_columns
 from storecast.stores.sales_files.text import decode
@@ -97,7 +97,7 @@ def _slow_rows(
         at = [line for line, _ in uneven]
         raise refuse(
             "uneven_rows",
-            f"{len(at):,} rows of {name} have another number of fields than the header.",
+            f"{counted(len(at), 'row')} of {name} with another number of fields than the header: {{rows}}.",
             "put quotation marks around fields that contain the delimiter, or complete a cut-off file",
             file=name,
             rows=at,
