@@ -20,7 +20,7 @@ __all__ = ["FEATURES", "BoostingConfig", "Correction", "correct", "fit_correctio
 Float = NDArray[np.float64]
 _STATES = ("level", "growth", "block_growth", "residual_4", "residual_13", "store_residual", "volatility")
 FEATURES = (*_STATES, "log_horizon", "height", "calendar_slope", "type", "size")
-_WEIGHTS = (0.1, 0.2, 0.3, 0.4)
+_WEIGHTS = (0.1, 0.2, 0.3)
 _TARGET_BOUND, _CORRECTION_BOUND = 0.7, 0.5
 
 
@@ -31,8 +31,8 @@ class BoostingConfig:
 
     least_weeks: int = 104
     refits: int = 4
-    rows: int = 150_000
-    rounds: int = 150
+    rows: int = 100_000
+    rounds: int = 100
     learning_rate: float = 0.05
     leaves: int = 15
     min_rows_in_leaf: int = 100
@@ -41,7 +41,7 @@ class BoostingConfig:
 
 @dataclass(frozen=True)
 class Correction:
-    """``model`` LightGBM text ("" = none) and the ``weight`` it earned, 0 to 0.4."""
+    """``model`` LightGBM text ("" = none) and the ``weight`` it earned, 0 to 0.3."""
 
     model: str
     weight: float

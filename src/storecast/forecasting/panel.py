@@ -28,7 +28,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["DEPT", "DS", "OBSERVED", "STATIC", "STORE", "UNIQUE_ID", "Panel", "Y"]
+__all__ = [
+    "DEPT",
+    "DS",
+    "IS_HOLIDAY",
+    "OBSERVED",
+    "STATIC",
+    "STORE",
+    "UNIQUE_ID",
+    "Panel",
+    "Y",
+    "forecast_frame",
+    "known_columns",
+]
 
 UNIQUE_ID, DS, Y, STORE, DEPT = "unique_id", "ds", "y", "store", "dept"
 IS_HOLIDAY = "is_holiday"
@@ -46,7 +58,7 @@ class Panel:
     ``weeks`` (T,) datetime64[D], consecutive, seven days apart; ``keys`` (N,) str; ``values`` (T, N)
     sales, NaN = missing; ``stores`` (N,) and ``blocks`` (N,) str: parent store and block of each
     series (block: its department, or "" for one block of all); ``static`` name -> (N,);
-    ``observed`` name -> (T, N), NaN = unknown.
+    ``observed`` name -> (T, N), NaN = unknown. ``flagged`` (T,) the file's own holiday weeks, None without.
     """
 
     weeks: Days
@@ -56,6 +68,7 @@ class Panel:
     blocks: NDArray[np.str_]
     static: dict[str, NDArray[np.generic]] = field(default_factory=dict)
     observed: dict[str, Float] = field(default_factory=dict)
+    flagged: NDArray[np.bool_] | None = None
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Panel:
@@ -85,6 +98,7 @@ class Panel:
             blocks=label(DEPT),
             static={n: frame[n].to_numpy()[first] for n in STATIC if n in frame},
             observed={n: matrix(n) for n in OBSERVED if n in frame},
+            flagged=_flagged(frame, row, len(weeks)) if IS_HOLIDAY in frame else None,
         )
 
     @property
@@ -103,4 +117,36 @@ class Panel:
             blocks=self.blocks,
             static=self.static,
             observed={k: v[:n] for k, v in self.observed.items()},
+            flagged=None if self.flagged is None else self.flagged[:n],
         )
+
+    def code(self, name: str) -> Float:
+        """(N,) a static attribute as numbers: text by its rank among the panel's values, NaN where absent."""
+        values = self.static.get(name)
+        if values is None:
+            return np.full(len(self.keys), np.nan)
+        if np.issubdtype(values.dtype, np.number):
+            return values.astype(np.float64)
+        text = np.array(["" if v is None or v != v else str(v) for v in values.tolist()])
+        codes = np.unique(text, return_inverse=True)[1].astype(np.float64)
+        return np.where(text == "", np.nan, codes)
+
+
+def _flagged(frame: pd.DataFrame, row: NDArray[np.int64], weeks: int) -> NDArray[np.bool_]:
+    out = np.zeros(weeks, dtype=bool)
+    out[row[frame[IS_HOLIDAY].to_numpy(dtype=bool)]] = True
+    return out
+
+
+def known_columns(levels: tuple[float, ...]) -> list[str]:
+    """Names of the forecast columns: the point, then lower and upper limit of each level, narrow first."""
+    names = ["storecast"]
+    for level in sorted(levels):
+        names += [f"storecast-lo-{level:g}", f"storecast-hi-{level:g}"]
+    return names
+
+
+def forecast_frame(keys: NDArray[np.str_], weeks: Days, columns: dict[str, Float]) -> pd.DataFrame:
+    """Long frame ``unique_id, ds, ...`` of (H, N) matrices, series by series, week by week."""
+    out = {UNIQUE_ID: np.repeat(keys, len(weeks)), DS: np.tile(weeks.astype("datetime64[ns]"), len(keys))}
+    return pd.DataFrame({**out, **{name: values.T.ravel() for name, values in columns.items()}})

@@ -1,0 +1,97 @@
+"""The models that can be chosen by name; each gives the same rolling origins, so all are judged alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.forecasting.aligned import AlignedConfig
+from storecast.forecasting.baselines import BASELINES, naive_growth, recent_mean, seasonal_naive
+from storecast.forecasting.blend import BlendConfig
+from storecast.forecasting.calendar import Calendar
+from storecast.forecasting.rolling import STATES, Groups, Rolling, inner_cutoffs, roll
+
+if TYPE_CHECKING:
+    from storecast.forecasting.panel import Panel
+
+__all__ = ["MODELS", "ModelConfig", "roll_model", "roll_naive"]
+
+Float = NDArray[np.float64]
+MODELS = ("blend", "aligned", "boosting", *BASELINES)
+_NAIVES = {"seasonal-naive": seasonal_naive, "naive-growth": naive_growth}
+_MANY_SERIES = 5_000
+_STORE_DECAY, _DEPARTMENT_DECAY = 0.9, 0.8  # of the residual level; what one department sells fades sooner
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Constants of the members and the blend, and the ``step`` in weeks between rolling origins (doubled above
+    5,000 series, where it costs more than it tells)."""
+
+    aligned: AlignedConfig = field(default_factory=AlignedConfig)
+    blend: BlendConfig = field(default_factory=BlendConfig)
+    step: int = 4
+
+
+def roll_model(
+    model: str,
+    panel: Panel,
+    groups: Groups,
+    horizon: int,
+    calendar: Calendar,
+    config: ModelConfig,
+    lift: Float | None,
+    advance: Callable[[float], None],
+) -> tuple[Rolling, dict[str, Float]]:
+    """Rolling origins of ``model``, and name -> (H, N) both naives' forecasts from the last week."""
+    step = config.step * (2 if len(panel.keys) > _MANY_SERIES else 1)
+    naive = {name: method(panel.values, horizon) for name, method in _NAIVES.items()}
+    if model in _NAIVES:
+        return roll_naive(model, panel.values, horizon, step), naive
+    if model == "boosting":
+        from storecast.forecasting.direct import roll_direct
+
+        return roll_direct(panel, horizon, calendar, step=step, advance=advance)[0], naive
+    decay = _DEPARTMENT_DECAY if groups.hierarchical else _STORE_DECAY
+    rolling = roll(
+        panel.values,
+        panel.weeks,
+        groups,
+        horizon,
+        calendar,
+        aligned=config.aligned,
+        blending=replace(config.blend, residual_decay=decay),
+        step=step,
+        event_effects=lift,
+        advance=advance,
+    )
+    return rolling, naive
+
+
+def roll_naive(name: str, values: Float, horizon: int, step: int) -> Rolling:
+    """Rolling origins of a naive, so that it can be judged, banded and served like any model."""
+    method, rows, size = _NAIVES[name], *values.shape
+    cutoffs = np.append(inner_cutoffs(rows, step), rows)
+    shape = (len(cutoffs), horizon, size)
+    rolling = Rolling(
+        cutoffs,
+        np.zeros(shape),
+        np.full(shape, np.nan),
+        np.zeros(shape),
+        state={state: np.zeros((len(cutoffs), size)) for state in STATES},
+        parts={},
+        weights=np.zeros((0, size)),
+        panel_weights=np.zeros(0),
+    )
+    for i, c in enumerate(cutoffs):
+        rolling.point[i] = method(values[:c], horizon)
+        rolling.state["usual"][i] = recent_mean(values[:c])
+        ahead = values[c : int(c) + horizon]
+        rolling.actual[i, : len(ahead)] = ahead
+    last_year = seasonal_naive(values, horizon)
+    rolling.parts.update(last_year=last_year, **dict.fromkeys(("growth", "holiday", "residual"), rolling.point[-1]))
+    return rolling
