@@ -89,7 +89,6 @@ def test_no_file_of_a_version_can_run_code(mlflow_registry, client, name, tmp_pa
     assert set(described["python_function"]) == {"data", "env", "loader_module", "python_version"}
 
 
-@pytest.mark.filterwarnings("default")  # MLflow's own loader uses what its dependencies deprecate
 @pytest.mark.parametrize("levels", [None, [80, 97.5]], ids=repr)
 def test_mlflow_loads_the_champion_and_predicts(mlflow_registry, client, name, levels) -> None:
     """``mlflow.pyfunc.load_model("models:/name@champion")`` predicts by date and by weeks ahead."""
@@ -110,7 +109,6 @@ def test_mlflow_loads_the_champion_and_predicts(mlflow_registry, client, name, l
         assert forecast[bands[0]].tolist() == [701 - shown[0], 703 - shown[0]]
 
 
-@pytest.mark.filterwarnings("default")
 def test_rows_without_a_week_are_refused(mlflow_registry, client, name) -> None:
     """Rows that name no week, or name it twice, are refused with the columns that are meant."""
     register(mlflow_registry, name)
