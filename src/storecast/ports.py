@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ArtifactContent", "ArtifactStore", "ModelVersion", "Move", "Registry"]
+if TYPE_CHECKING:  # types only: the service imports this module, and it must not reach pandas
+    from storecast.forecasting.backtest import Backtest
+    from storecast.forecasting.calendar import Calendar
+    from storecast.forecasting.forecaster import Forecaster
+    from storecast.forecasting.panel import Panel
+    from storecast.forecasting.promotion import GateReport
+    from storecast.forecasting.quality import QualityReport
+
+__all__ = [
+    "ArtifactContent",
+    "ArtifactStore",
+    "ModelVersion",
+    "Move",
+    "Registry",
+    "ReportWriter",
+    "RunReport",
+]
 
 
 @dataclass(frozen=True)
@@ -110,4 +126,36 @@ class Registry(Protocol):
 
     def history(self, name: str) -> list[Move]:
         """Which version served when: all recorded moves of ``champion``, oldest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """All that a run's report tells: the ``quality`` of ``source``, the ``backtest`` that the ``gate`` judged, the
+    fitted ``forecaster`` that serves and as which ``version`` of ``name``; ``created`` is an ISO time,
+    ``unit`` what sales are counted in ("$"), ``files`` title -> path of what the run wrote."""
+
+    name: str
+    created: str
+    source: str
+    unit: str
+    quality: QualityReport
+    panel: Panel
+    calendar: Calendar
+    forecaster: Forecaster
+    backtest: Backtest | None
+    gate: GateReport
+    version: int
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+class ReportWriter(Protocol):
+    """Turns a run into something people would rather look at than read."""
+
+    def pictures(self, report: RunReport) -> dict[str, bytes]:
+        """File name -> PNG bytes: what is tracked with the version."""
+        ...
+
+    def write(self, report: RunReport, path: str) -> None:
+        """Write the report as one HTML file that needs no other file."""
         ...
