@@ -26,7 +26,7 @@ Bool = NDArray[np.bool_]
 
 _FACTOR = 5.0  # times its series' median a number must be to be looked at
 _LEAST = 26  # positive weeks a series must have to be judged
-_REGULAR = 1.8  # the third quartile of a series in medians, up to which it is regular enough to repair
+_REGULAR = 1.5  # the third quartile of a series in medians, up to which it is regular enough to repair
 _FAR = 50.0  # times the rest of a series from which even an irregular one is doubted
 _FIT = 2.0  # a repaired number lies within this factor of what surrounds it
 _TIGHT = 1.5  # likewise where the number's own form says nothing

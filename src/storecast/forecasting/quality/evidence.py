@@ -15,6 +15,7 @@ Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
 _EDGE = 21  # days by which a swapped reading may lie outside the weeks that are certain
+_TELLING = 10  # dates of one form that must tell before the others of that form are judged by them
 _IN_ORDER = 0.9  # share of neighbouring rows in order that makes the file's row order evidence
 
 
@@ -45,7 +46,7 @@ class Evidence:
     blank: Bool
     form: Int
     swaps: bool  # some dates are swapped for certain, so others may be
-    swap_share: dict[int, float]  # by form: of the dates that tell, the share that is swapped
+    swap_share: dict[int, float]  # by form: of the dates that tell, if enough do, the share that is swapped
     ends: tuple[int, int]
 
 
@@ -82,7 +83,8 @@ def gather(rows: DatedRows, order: Order) -> Evidence:
     on_other &= (other >= low - _EDGE) & (other <= high + _EDGE)
     form = rows.dates.forms[rows.dates.codes]
     tells = (on_main ^ on_other) & (other != UNKNOWN) & ~filled
-    share = {int(f): float(on_other[tells & (form == f)].mean()) for f in np.unique(form[tells])}
+    told = {int(f): on_other[tells & (form == f)] for f in np.unique(form[tells])}
+    share = {f: float(swapped.mean()) for f, swapped in told.items() if len(swapped) >= _TELLING}
     swaps = bool((on_other & ~on_main & ~filled).any()) or not order.certain
     weeks = np.concatenate([main[on_main & ~filled & ~on_other], other[on_other & ~on_main & ~filled]])
     ends = (int(weeks.min()), int(weeks.max())) if len(weeks) else (0, -7)

@@ -8,6 +8,7 @@ are missing as rows lack one.
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ __all__ = ["settle_dates"]
 Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
+_GAPLESS = 0.9  # share of steps of one week from which a series is expected to go on without a gap
 _SELDOM = 0.2  # share of swapped dates up to which one that may be either is kept as written, and told
 _REPAIRED = {
     "swapped_day_month": "{n} had day and month swapped ({rows}); read the one way that fits the grid.",
@@ -60,25 +62,23 @@ def _origin(e: Evidence, i: int) -> str:
     return "unreadable_date" if e.main[i] == UNKNOWN and e.other[i] == UNKNOWN else "off_grid"
 
 
-def _either(e: Evidence, i: int, fits: list[int], before: int | None, after: int | None) -> int | None:
-    """The reading to take where both lie between the neighbours; None if nothing tells."""
-    if not e.swaps:
-        return int(e.main[i])
-    near = [
-        w for w in fits if (before is not None and w == before + 7) or (after is not None and w == after - 7)
-    ]
-    if len(near) == 1:
-        return near[0]
-    share = e.swap_share.get(int(e.form[i]), 0.5)
-    return int(e.main[i]) if share == 0 else int(e.other[i]) if share == 1 else None
-
-
 def _options(e: Evidence, i: int, clash: bool) -> list[int]:
-    """The weeks on the grid that row i may stand for by its own date."""
+    """The weeks on the grid that row i may stand for by its own date, the one as written first."""
+    main, other = [int(e.main[i])] * bool(e.on_main[i]), [int(e.other[i])] * bool(e.on_other[i])
     if e.filled[i]:
         return []
-    options = [int(e.main[i])] if e.on_main[i] else []
-    return [*options, int(e.other[i])] if e.on_other[i] and (e.swaps or clash or not options) else options
+    if not (main and other):
+        return main or other
+    share = e.swap_share.get(int(e.form[i]))
+    if e.swaps and share == 1:
+        return other  # whatever wrote this form swapped every date it could
+    return main + other if clash or (e.swaps and share != 0) else main
+
+
+def _either(options: list[int], before: int | None, after: int | None, gapless: bool) -> int | None:
+    """Which of two weeks that lie between the neighbours' follows on; None if nothing tells."""
+    near = [w for w in options if before == w - 7 or after == w + 7]
+    return near[0] if gapless and len(near) == 1 else None
 
 
 def _settle_in_order(e: Evidence, index: list[int], clash: bool) -> tuple[list[int | None], list[str]]:
@@ -91,12 +91,14 @@ def _settle_in_order(e: Evidence, index: list[int], clash: bool) -> tuple[list[i
         options[k] = []
     chain = longest_chain(options)
     reasons = [""] * len(index)
-    for k, i in enumerate(index):
+    known = [w for w in chain if w is not None]
+    gapless = sum(b - a == 7 for a, b in pairwise(known)) >= _GAPLESS * (len(known) - 1)
+    for k in range(len(index)):
         if len(options[k]) == 2 and chain[k] is not None:
             before = next((w for w in reversed(chain[:k]) if w is not None), None)
             after = next((w for w in chain[k + 1 :] if w is not None), None)
             fits = [w for w in options[k] if (before is None or w > before) and (after is None or w < after)]
-            chain[k] = fits[0] if len(fits) == 1 else _either(e, i, fits, before, after)
+            chain[k] = fits[0] if len(fits) == 1 else _either(fits, before, after, gapless)
             reasons[k] = "ambiguous_date" if chain[k] is None else ""
     weeks, taken, open_rows = list(chain), {w for w in chain if w is not None}, set[int]()
     for k, i in enumerate(index):
@@ -131,7 +133,7 @@ def _settle_unordered(e: Evidence, index: list[int]) -> tuple[list[int | None], 
         week = o[0] if len(o) == 1 else None
         if len(o) == 2:
             free = [w for w in o if w not in taken]
-            week = free[0] if len(free) == 1 else _either(e, i, o, None, None)
+            week = free[0] if len(free) == 1 else None
         cause = "" if week is not None else "ambiguous_date" if o else _origin(e, i)
         if cause == "ambiguous_date" and e.swap_share.get(int(e.form[i]), 1.0) <= _SELDOM:
             week, cause = int(e.main[i]), "either_reading"
