@@ -87,7 +87,7 @@ def coverage_findings(
                 "blank_sales",
                 lines[blank],
                 column,
-                f"{counted(int(blank.sum()), 'row')} without sales, their weeks missing and not zero: {{rows}}.",
+                f"{counted(int(blank.sum()), 'row')} without sales: {{rows}}; missing, not zero.",
                 "fill in the sales, or 0 where nothing was sold",
                 file=file,
             )

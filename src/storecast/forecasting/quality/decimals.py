@@ -71,7 +71,7 @@ def _judge(
     pointed = sound | (odd & ~whole)  # what has its decimal point is no lost one, however high
     for i in np.flatnonzero(odd).tolist():
         others = np.arange(len(v)) != i
-        rest = float(v[pointed & others].max())
+        rest = float(v[others & (pointed if whole[i] else v > 0)].max())
         if v[i] < _UNLIKE * rest or _season(days, v, whole, odd & others, i):
             continue
         near, years = v[sound & _near(days, i, _NEAR)], v[sound & _same_week(days, i)]
