@@ -78,6 +78,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     digest = STORE.save(content(), str(tmp_path / "model"))
     assert_same(STORE.load(str(tmp_path / "model")), content())
     assert_same(STORE.load(str(tmp_path / "model"), digest), content())
+    STORE.check(str(tmp_path / "model"), digest)
 
 
 def test_same_content_same_digest(tmp_path: Path) -> None:
@@ -262,10 +263,11 @@ def test_damage_of_any_file_is_noticed(folder: Path, name: str, damage: str) -> 
     flipped[len(data) // 2] ^= 1
     changed = {"cut": data[:-1], "longer": data + b"\0", "one bit": bytes(flipped), "empty": b""}
     path.unlink() if damage == "gone" else path.write_bytes(changed[damage])
-    with pytest.raises(ArtifactError) as caught:
-        STORE.load(str(folder))
-    assert name in caught.value.where
-    assert caught.value.remedy
+    for read in (STORE.load, STORE.check):
+        with pytest.raises(ArtifactError) as caught:
+            read(str(folder))
+        assert name in caught.value.where
+        assert caught.value.remedy
 
 
 def test_swapped_files_are_noticed(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,8 @@ __all__ = ["ArtifactFolders"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*", re.ASCII)
 _MAX_NAME = 120
+_ReadArray = Callable[[str], NDArray[np.generic]]
+_ReadText = Callable[[str], str]
 _MAGIC = b"\x93NUMPY\x01\x00"
 # what numpy writes for a plain array, matched instead of evaluated
 _HEADER = re.compile(
@@ -82,25 +85,48 @@ class ArtifactFolders:
         one. Arrays are views of the bytes that were hashed and therefore read-only. Raises
         ``ArtifactError`` on anything missing, extra, linked, resized, altered or unknown.
         """
-        root = Path(folder)
-        with FolderReader(root) as files:
-            manifest, found = parse(files.read(MANIFEST, limit=MAX_BYTES), str(root / MANIFEST))
-            if digest is not None and found != digest:
-                raise ArtifactError(
-                    "the model folder is not the one that was registered",
-                    where=folder,
-                    expected=f"digest {digest}",
-                    found=f"digest {found}",
-                    remedy=REMEDY,
-                )
-            arrays = {_file_name(name, ".npy", folder): entry for name, entry in manifest.arrays.items()}
-            texts = {_file_name(name, ".txt", folder): entry for name, entry in manifest.texts.items()}
-            files.check_names({MANIFEST, *arrays, *texts})
+        with _opened(folder, digest) as (manifest, array, text):
             return ArtifactContent(
-                arrays={n[:-4]: _array_from(_checked(files, n, e), str(root / n)) for n, e in arrays.items()},
-                texts={n[:-4]: _text_from(_checked(files, n, e), str(root / n)) for n, e in texts.items()},
+                arrays={name: array(name) for name in manifest.arrays},
+                texts={name: text(name) for name in manifest.texts},
                 meta=manifest.meta,
             )
+
+    def check(self, folder: str, digest: str | None = None) -> None:
+        """Refuse what ``load`` would refuse, with no more than one file in memory."""
+        with _opened(folder, digest) as (manifest, array, text):
+            for name in manifest.arrays:
+                array(name)
+            for name in manifest.texts:
+                text(name)
+
+
+@contextmanager
+def _opened(folder: str, digest: str | None) -> Iterator[tuple[Manifest, _ReadArray, _ReadText]]:
+    """The manifest of a folder whose listing is right, and how to read its arrays and texts, checked."""
+    root = Path(folder)
+    with FolderReader(root) as files:
+        manifest, found = parse(files.read(MANIFEST, limit=MAX_BYTES), str(root / MANIFEST))
+        if digest is not None and found != digest:
+            raise ArtifactError(
+                "the model folder is not the one that was registered",
+                where=folder,
+                expected=f"digest {digest}",
+                found=f"digest {found}",
+                remedy=REMEDY,
+            )
+        arrays = {name: _file_name(name, ".npy", folder) for name in manifest.arrays}
+        texts = {name: _file_name(name, ".txt", folder) for name in manifest.texts}
+        files.check_names({MANIFEST, *arrays.values(), *texts.values()})
+        yield (
+            manifest,
+            lambda name: _array_from(
+                _checked(files, arrays[name], manifest.arrays[name]), str(root / arrays[name])
+            ),
+            lambda name: _text_from(
+                _checked(files, texts[name], manifest.texts[name]), str(root / texts[name])
+            ),
+        )
 
 
 def _file_name(name: str, suffix: str, where: str) -> str:

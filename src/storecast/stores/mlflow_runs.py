@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from storecast.errors import RegistryError
-from storecast.ports import ArtifactContent
-from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.registry_pyfunc import DATA
 
 if TYPE_CHECKING:
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["create_version", "experiment", "fetch", "log", "metrics_of", "write_files"]
 
+T = TypeVar("T")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*", re.ASCII)
 _BATCH = 100  # of parameters or metrics in one call, the servers' limit
 
@@ -109,20 +108,22 @@ def metrics_of(client: MlflowClient, run_ids: Sequence[str]) -> dict[str, dict[s
     return found
 
 
-def fetch(source: str, digest: str, uri: str, fallback: Path | None = None) -> ArtifactContent:
-    """The artifact of a version by its ``source``; read in place where that is on this disk.
+def fetch(
+    source: str, digest: str, uri: str, read: Callable[[str, str], T], fallback: Path | None = None
+) -> T:
+    """``read(folder, digest)`` of a version's artifact: in place where it is on this disk, else a copy.
 
     ``fallback``: where a local one lies if ``STORECAST_HOME`` was moved since it was registered.
     """
     local = _local_path(source)
     if local is not None:
         folder = fallback if fallback and fallback.exists() and not local.exists() else local
-        return ArtifactFolders().load(str(folder / DATA), digest)
+        return read(str(folder / DATA), digest)
     from mlflow.artifacts import download_artifacts
 
     with tempfile.TemporaryDirectory(prefix="storecast-") as target:
         path = download_artifacts(artifact_uri=f"{source}/{DATA}", dst_path=target, tracking_uri=uri)
-        return ArtifactFolders().load(path, digest)
+        return read(path, digest)
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:

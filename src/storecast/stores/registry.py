@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from storecast.errors import RegistryError
 from storecast.ports import ArtifactContent, ModelVersion, Move
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MlflowRegistry"]
 
+T = TypeVar("T")
 CHAMPION, CHALLENGER = "champion", "challenger"
 _DIGEST = "storecast.digest"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}", re.ASCII)
@@ -78,28 +79,31 @@ class MlflowRegistry:
         run.
         """
         _check_name(name)
-        with tempfile.TemporaryDirectory(prefix="storecast-") as staging:
+        folders, tags = ArtifactFolders(), dict(tags)
+        with (
+            self._translated(f"the model {name} was not registered"),
+            tempfile.TemporaryDirectory(prefix="storecast-") as staging,
+        ):
             model, extra = Path(staging, "model"), Path(staging, "files")
-            digest = ArtifactFolders().save(content, str(model / DATA))
+            tags[_DIGEST] = digest = folders.save(content, str(model / DATA))
             write_files(extra, files)
-            with self._translated(f"the model {name} was not registered"):
-                write_model_files(model, digest, self._loader_module)
-                client, tags = self._client, {**tags, _DIGEST: digest}
-                where = experiment(client, name, None if is_server(self._uri) else self._runs.as_uri())
-                run = client.create_run(where, run_name=f"{name}-{digest[:8]}", tags=tags).info
-                status = "FAILED"
-                try:
-                    log(client, run.run_id, params, metrics)
-                    client.log_artifacts(run.run_id, str(model), "model")
-                    client.log_artifacts(run.run_id, str(extra))
-                    source = f"{run.artifact_uri}/model"
-                    fetch(source, digest, self._uri)  # what was stored, read back whole
-                    version = create_version(client, name, source, run.run_id, tags)
-                    client.set_registered_model_alias(name, CHALLENGER, version)
-                    status = "FINISHED"
-                finally:
-                    client.set_terminated(run.run_id, status)
-                return self._version(name, int(version))
+            write_model_files(model, digest, self._loader_module)
+            client = self._client
+            where = experiment(client, name, None if is_server(self._uri) else self._runs.as_uri())
+            run = client.create_run(where, run_name=f"{name}-{digest[:8]}", tags=tags).info
+            status = "FAILED"
+            try:
+                log(client, run.run_id, params, metrics)
+                client.log_artifacts(run.run_id, str(model), "model")
+                client.log_artifacts(run.run_id, str(extra))
+                source = f"{run.artifact_uri}/model"
+                fetch(source, digest, self._uri, folders.check)  # what was stored, read back whole
+                version = create_version(client, name, source, run.run_id, tags)
+                client.set_registered_model_alias(name, CHALLENGER, version)
+                status = "FINISHED"
+            finally:
+                client.set_terminated(run.run_id, status)
+            return self._version(name, int(version))
 
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions of ``name``, newest first; empty where the name is unknown."""
@@ -125,24 +129,13 @@ class MlflowRegistry:
     def load(self, name: str, version: int) -> ArtifactContent:
         """The artifact of one version, checked against the digest recorded when it was registered."""
         with self._translated(f"version {version} of {name} could not be loaded"):
-            found = self._find(name, version)
-            digest = found.tags.get(_DIGEST)
-            if not digest or not found.source:
-                raise RegistryError(
-                    f"version {version} of {name} was not registered by storecast",
-                    where=shown(self._uri),
-                    expected=f"a tag {_DIGEST} with the digest of its artifact",
-                    found="no such tag",
-                    remedy="choose a version that `storecast models list` shows with a digest",
-                )
-            fallback = self._runs / (found.run_id or "none") / "artifacts" / "model"
-            return fetch(found.source, digest, self._uri, fallback)
+            return self._read(name, version, ArtifactFolders().load)
 
     def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
         """Move ``champion`` to ``version`` once its artifact has been read whole, and record the move."""
         with self._translated(f"version {version} of {name} was not promoted"):
             current = _champion(self._model(name))
-            self.load(name, version)
+            self._read(name, version, ArtifactFolders().check)
             return self._move(name, Move("promote", version, current, who, why, self._now()))
 
     def rollback(self, name: str, *, who: str, why: str) -> ModelVersion:
@@ -164,7 +157,7 @@ class MlflowRegistry:
                     else f"version {current}, before which none served",
                     remedy="promote the version you want by its number",
                 )
-            self.load(name, pile[-2])
+            self._read(name, pile[-2], ArtifactFolders().check)
             return self._move(name, Move("rollback", pile[-2], current, who, why, self._now()))
 
     def history(self, name: str) -> list[Move]:
@@ -215,6 +208,20 @@ class MlflowRegistry:
                 found=f"{len(known)} versions",
                 remedy="list the versions, or train to register one",
             ) from error
+
+    def _read(self, name: str, version: int, read: Callable[[str, str], T]) -> T:
+        found = self._find(name, version)
+        digest = found.tags.get(_DIGEST)
+        if not digest or not found.source:
+            raise RegistryError(
+                f"version {version} of {name} was not registered by storecast",
+                where=shown(self._uri),
+                expected=f"a tag {_DIGEST} with the digest of its artifact",
+                found="no such tag",
+                remedy="choose a version that `storecast models list` shows with a digest",
+            )
+        fallback = self._runs / (found.run_id or "none") / "artifacts" / "model"
+        return fetch(found.source, digest, self._uri, read, fallback)
 
     def _version(self, name: str, version: int) -> ModelVersion:
         found = self._find(name, version)
