@@ -12,7 +12,7 @@ from storecast.forecasting.baselines import BASELINES
 from storecast.forecasting.metrics import bias, coverage, mean_width, rmsse, wape, wmae
 from storecast.forecasting.panel import UNIQUE_ID, Y
 
-__all__ = ["BUCKETS", "score", "score_by", "scores"]
+__all__ = ["BUCKETS", "gate_rows", "horizon_bucket", "score", "score_by", "scores"]
 
 BUCKETS = ((1, 4), (5, 13), (14, 26), (27, 52))  # weeks ahead
 _METHODS = ("storecast", *BASELINES)
@@ -59,12 +59,18 @@ def score_by(rows: pd.DataFrame, by: pd.Series, levels: Sequence[float]) -> pd.D
     return table.sort_values("against-better-naive", ascending=False)
 
 
-def scores(result: Backtest) -> dict[str, object]:
-    """The whole report: ``all``, each higher level, and tables ``by_store``, ``by_horizon``, ``by_holiday``."""
-    rows = result.rows
+def horizon_bucket(rows: pd.DataFrame) -> pd.Series:
+    """Which of BUCKETS each row's horizon falls in, as text."""
     bucket = pd.Series("", index=rows.index, name="horizon")
     for first, last in BUCKETS:
         bucket[(rows["h"] >= first) & (rows["h"] <= last)] = f"{first}-{last}"
+    return bucket
+
+
+def scores(result: Backtest) -> dict[str, object]:
+    """The whole report: ``all``, each higher level, and tables ``by_store``, ``by_horizon``, ``by_holiday``."""
+    rows = result.rows
+    bucket = horizon_bucket(rows)
     holiday = pd.Series(np.where(rows["weight"] > 1.0, "holiday", "other"), index=rows.index, name="holiday")
     higher = result.higher.get("store")
     by_store = rows if higher is None else higher

@@ -1,0 +1,64 @@
+"""The command line's root: all commands, and the one place that renders refusals."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from storecast import __version__
+from storecast.cli import data, forecasting, models, run_all
+from storecast.cli.output import errors
+from storecast.errors import StorecastError
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="storecast",
+    help="Weekly sales forecasts with honest back-tests, bands and reasons, and the models that make them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help"]},
+)
+app.command("run")(run_all.run)
+app.command("sample")(data.sample)
+app.command("validate")(data.validate)
+app.command("train")(forecasting.train)
+app.command("backtest")(forecasting.backtest)
+app.command("forecast")(forecasting.forecast)
+app.command("explain")(forecasting.explain)
+app.add_typer(models.app, name="models")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command line; a refusal is printed without a traceback and exits with 1."""
+    try:
+        app()
+    except StorecastError as error:
+        from storecast.settings import Settings
+
+        if Settings().debug:
+            raise
+        first, *rest = error.message().split("\n")
+        errors.print(f"[bold red]Refused:[/] {escape(first)}")
+        for line in rest:
+            errors.print(escape(line), style="dim" if line.startswith("  where") else "")
+        sys.exit(1)

@@ -1,0 +1,120 @@
+"""``storecast sample`` and ``storecast validate``."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storecast.cli.options import Data, DateOrder, Json, Sheet
+from storecast.cli.output import money, print_json, screen, table
+
+__all__ = ["sample", "validate"]
+
+Share = Annotated[float, typer.Option(min=0.0, max=1.0)]
+
+
+class Shape(StrEnum):
+    """The three input shapes."""
+
+    STORE = "store"
+    KAGGLE = "kaggle"
+    LONG = "long"
+
+
+def sample(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="CSV or Parquet file, or a folder for --shape kaggle.")],
+    shape: Annotated[Shape, typer.Option(help="Layout of the file.")] = Shape.STORE,
+    stores: Annotated[int, typer.Option(min=1, help="Number of stores.")] = 45,
+    weeks: Annotated[int, typer.Option(min=10, help="Number of weeks.")] = 143,
+    departments: Annotated[int, typer.Option(min=0, help="Departments a store; 0 for stores alone.")] = 0,
+    first_week: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First week.")] = datetime(2010, 2, 5),
+    closed: Share = 0.0,
+    new: Share = 0.0,
+    ended: Share = 0.0,
+    gaps: Share = 0.0,
+    intermittent: Share = 0.0,
+    promotions: Share = 0.0,
+    series: Annotated[int, typer.Option(min=0, help="This many plain series (3,000 to 1,000,000), long shape.")] = 0,
+    seed: Annotated[int, typer.Option(help="Same seed, same sample.")] = 0,
+) -> None:
+    """Write a seeded sample: realistic sales that belong to nobody.
+
+    Examples:
+
+      storecast sample sales.csv
+
+      storecast sample kaggle-like --shape kaggle --departments 20
+
+      storecast sample hard.csv --closed 0.1 --new 0.1 --promotions 0.2
+
+      storecast sample large.parquet --series 100000
+    """
+    from storecast.forecasting.sample import SampleSpec
+    from storecast.jobs.sample import write_sample
+    from storecast.wiring import batch
+
+    spec = SampleSpec(
+        stores=stores,
+        weeks=weeks,
+        first_week=date(first_week.year, first_week.month, first_week.day),
+        departments=departments,
+        closed_share=closed,
+        new_share=new,
+        ended_share=ended,
+        gap_share=gaps,
+        intermittent_share=intermittent,
+        promotion_share=promotions,
+        seed=seed,
+    )
+    rows = write_sample(batch.sales_writer(), str(out), spec, shape.value, series)
+    screen.print(f"Wrote {rows:,} rows to {out}.")
+    screen.print(f"Next: storecast validate {out}")
+
+
+def validate(
+    data: Data, sheet: Sheet = None, dayfirst: DateOrder = None, as_json: Json = False
+) -> None:
+    """Check a sales file: what is in it, what was repaired, what to look at.
+
+    Examples:
+
+      storecast validate sales.csv
+
+      storecast validate book.xlsx --sheet Sales --json
+    """
+    from storecast.jobs.validate import validate as check
+    from storecast.wiring import batch
+
+    report = check(batch.SalesFiles(sheet, dayfirst), data)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _show(data, report.as_dict())
+    if report.status == "refused":
+        raise typer.Exit(1)
+
+
+def _show(path: str, report: dict[str, object]) -> None:
+    colour = {"ok": "green", "repaired": "yellow", "warned": "yellow", "refused": "red"}[str(report["status"])]
+    screen.print(f"[bold]{path}[/]: [{colour}]{report['status']}[/]")
+    if report["rows"]:
+        total = report["sales_total"]
+        assert isinstance(total, float)
+        screen.print(
+            f"{report['rows']:,} rows, {report['series']:,} series, weeks {report['first_week']} to "
+            f"{report['last_week']}, sales {money(total)}"
+        )
+    findings = report["findings"]
+    assert isinstance(findings, list)
+    if findings:
+        rows = [
+            [f["severity"], str(f["row"] or ""), f["column"] or "", f"{f['count']:,}", f["what"], f["remedy"]]
+            for f in findings
+        ]
+        table("Findings", ["severity", "row", "column", "rows", "what", "remedy"], rows)
+    if report["status"] != "refused":
+        screen.print(f"Next: storecast backtest {path}   or   storecast run {path}")

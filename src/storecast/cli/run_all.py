@@ -1,0 +1,82 @@
+"""``storecast run``: everything, by one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storecast.cli.options import CalendarFile, Country, DateOrder, EventsFile, Json, Model, Name, Sheet
+from storecast.cli.output import print_json, progress, screen
+
+__all__ = ["run"]
+
+
+def run(
+    data: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help="Sales file or folder; a sample is made without it.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for forecasts and report.")] = Path("out"),
+    model: Model = "blend",
+    name: Name = None,
+    events: EventsFile = None,
+    country: Country = None,
+    calendar: CalendarFile = None,
+    sheet: Sheet = None,
+    dayfirst: DateOrder = None,
+    as_json: Json = False,
+) -> None:
+    """Validate, back-test, train, register, promote, forecast 52 weeks, write a report.
+
+    Examples:
+
+      storecast run
+
+      storecast run sales.csv --out monday
+    """
+    from storecast.cli.show import show_training, training_dict
+    from storecast.forecasting.forecaster import ForecasterConfig
+    from storecast.forecasting.sample import SampleSpec
+    from storecast.jobs.run import run as run_all
+    from storecast.jobs.sample import write_sample
+    from storecast.jobs.train import TrainRequest
+    from storecast.settings import Settings
+    from storecast.wiring import batch
+
+    settings = Settings()
+    if data is None:
+        data = str(settings.home / "sample" / "sales.csv")
+        rows = write_sample(batch.sales_writer(), data, SampleSpec(), "store")
+        if not as_json:
+            screen.print(f"Sample data, {rows:,} rows: {data}")
+    request = TrainRequest(name or settings.name, ForecasterConfig(model=model), unit=settings.unit, who=batch.user())
+    with progress() as advance:
+        result = run_all(
+            batch.SalesFiles(sheet, dayfirst),
+            batch.registry(settings),
+            batch.report_writer(),
+            batch.table_writer(),
+            data,
+            str(out),
+            request,
+            batch.calendar(country, calendar),
+            created=batch.clock().isoformat(timespec="seconds"),
+            events=tuple(batch.events(events)),
+            advance=advance,
+        )
+    if as_json:
+        print_json({**training_dict(result.training), "files": result.files})
+        return
+    show_training(result.training, request.unit)
+    screen.print()
+    for title, path in result.files.items():
+        screen.print(f"  {title:<20} {path}")
+    first = result.training.forecaster.keys[0]
+    screen.print()
+    screen.print("Next:")
+    screen.print(f"  open {result.files['Report']} in a browser")
+    screen.print(f"  storecast explain {data} {first} --week 1        why this number")
+    screen.print("  storecast models list                            what is registered, who serves")
+    if "sample" in data:
+        screen.print("  make run DATA=your-sales.csv                     the same on your own data")

@@ -1,0 +1,136 @@
+"""Training and back-test results for people and for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from storecast.cli.output import money, screen, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from storecast.forecasting.backtest import Backtest
+    from storecast.jobs.train import TrainResult
+
+__all__ = ["backtest_dict", "show_backtest", "show_training", "training_dict"]
+
+_SHOWN = 15
+
+
+def backtest_dict(result: Backtest, by: str | None) -> dict[str, Any]:
+    """The object ``backtest --json`` prints."""
+    from storecast.forecasting.scores import scores
+
+    report = scores(result)
+    out: dict[str, Any] = {
+        "model": result.model,
+        "horizon": result.horizon,
+        "cutoffs": [str(c) for c in result.cutoffs],
+        "all": report["all"],
+        "higher": report["higher"],
+        "by_horizon": _records(report["by_horizon"]),
+        "by_holiday": _records(report["by_holiday"]),
+        "by_store": _records(report["by_store"]),
+    }
+    if by == "dept":
+        out["by_dept"] = _records(_by_dept(result))
+    return out
+
+
+def _records(frame: Any) -> list[dict[str, Any]]:
+    return [{frame.index.name: key, **row} for key, row in frame.to_dict("index").items()]
+
+
+def _by_dept(result: Backtest) -> pd.DataFrame:
+    from storecast.forecasting.scores import score_by
+
+    dept = result.rows["unique_id"].str.split("_").str[-1].rename("dept")
+    return score_by(result.rows, dept, result.levels)
+
+
+def show_backtest(result: Backtest, by: str | None, unit: str) -> None:
+    """Tables of a back-test: in all, by horizon, by holiday, and the losers first by store or dept."""
+    from storecast.forecasting.scores import scores
+
+    report: dict[str, Any] = scores(result)
+    cutoffs = ", ".join(str(c) for c in result.cutoffs)
+    screen.print(f"[bold]{result.model}[/], {result.horizon} weeks ahead, known up to {cutoffs}")
+    lines = [("series", report["all"]), *report["higher"].items()]
+    _accuracy("Accuracy (wmae; lower is better)", "level", lines, unit)
+    _bands("Bands: coverage beside width", lines, result.levels, unit)
+    _accuracy("By weeks ahead", "weeks", list(report["by_horizon"].sort_index().to_dict("index").items()), unit)
+    _accuracy("Holiday weeks", "weeks", list(report["by_holiday"].to_dict("index").items()), unit)
+    if by is not None:
+        frame = _by_dept(result) if by == "dept" else report["by_store"]
+        title = f"By {by}, least value added first"
+        title += f" ({_SHOWN} of {len(frame)}; all with --json)" if len(frame) > _SHOWN else ""
+        _accuracy(title, by, list(frame.head(_SHOWN).to_dict("index").items()), unit)
+
+
+def _accuracy(title: str, first: str, lines: list[tuple[str, dict[str, float]]], unit: str) -> None:
+    columns = [first, "wmae", "seasonal naive", "naive x growth", "against better", "wape", "bias"]
+    rows = []
+    for name, s in lines:
+        better = min(s["wmae:seasonal-naive"], s["wmae:naive-growth"])
+        rows.append(
+            [
+                name,
+                money(s["wmae"], unit),
+                money(s["wmae:seasonal-naive"], unit),
+                money(s["wmae:naive-growth"], unit),
+                f"{100 * (s['wmae'] / better - 1):+.1f} %" if better > 0 else "–",
+                f"{100 * s['wape']:.1f} %",
+                f"{100 * s['bias']:+.1f} %",
+            ]
+        )
+    table(title, columns, rows)
+
+
+def _bands(
+    title: str, lines: list[tuple[str, dict[str, float]]], levels: tuple[float, ...], unit: str
+) -> None:
+    columns = ["level", *(f"{level:g} % band" for level in levels)]
+    rows = [
+        [
+            name,
+            *(f"covers {s[f'coverage-{level:g}']:.1f} %, {money(s[f'width-{level:g}'], unit)} wide" for level in levels),
+        ]
+        for name, s in lines
+    ]
+    table(title, columns, rows)
+
+
+def show_training(result: TrainResult, unit: str) -> None:
+    """What was fitted, how good it is, and the gate's verdict."""
+    report = result.data.report
+    screen.print(
+        f"{report.rows:,} rows, {report.series:,} series, weeks {report.first_week} to {report.last_week}: "
+        f"{report.status}"
+    )
+    for finding in report.findings:
+        if finding.severity in ("repaired", "warned"):
+            screen.print(f"  {finding.severity}: {finding.what}")
+    if result.judged is not None:
+        show_backtest(result.judged, None, unit)
+    colour = "green" if result.gate.passed else "yellow"
+    screen.print(f"[{colour}]Gate:[/] {result.gate.reason}")
+    if result.candidate is not None:
+        screen.print(f"The model that did not pass is kept as version {result.candidate.version}.")
+    verb = "serves as champion" if result.promoted else "is registered, not promoted"
+    version = result.version
+    screen.print(f"[bold]{version.name} version {version.version}[/] ({result.forecaster.config.model}) {verb}.")
+
+
+def training_dict(result: TrainResult) -> dict[str, Any]:
+    """The object ``train --json`` prints."""
+    return {
+        "quality": result.data.report.as_dict(),
+        "gate": result.gate.as_dict(),
+        "backtest": None if result.judged is None else backtest_dict(result.judged, None),
+        "name": result.version.name,
+        "version": result.version.version,
+        "model": result.forecaster.config.model,
+        "digest": result.version.digest,
+        "promoted": result.promoted,
+        "candidate": None if result.candidate is None else result.candidate.version,
+    }

@@ -1,0 +1,73 @@
+"""The whole main job: from sales data to a champion, its forecasts and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Protocol
+
+from storecast.forecasting.backtest import output_columns
+from storecast.forecasting.calendar import Calendar
+from storecast.forecasting.events import Event
+from storecast.forecasting.quality import SalesSource
+from storecast.jobs.forecast import forecast_table
+from storecast.jobs.train import TrainRequest, TrainResult, train
+from storecast.ports import Registry, ReportWriter
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["RunResult", "TableWriter", "run"]
+
+
+class TableWriter(Protocol):
+    """Where result tables go."""
+
+    def write(self, frame: pd.DataFrame, path: str) -> None:
+        """Write ``frame`` whole or not at all, by the name's ending."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """``training``: what was fitted and judged; ``files``: title -> path of what was written."""
+
+    training: TrainResult
+    files: dict[str, str]
+
+
+def run(
+    source: SalesSource,
+    registry: Registry,
+    writer: ReportWriter,
+    tables: TableWriter,
+    path: str,
+    folder: str,
+    request: TrainRequest,
+    calendar: Calendar,
+    *,
+    created: str,
+    events: tuple[Event, ...] = (),
+    advance: Callable[[str, float], None],
+) -> RunResult:
+    """Train on the sales at ``path``; write forecasts, back-test and report into ``folder``."""
+    result = train(
+        source, registry, path, request, calendar, created=created, events=events, writer=writer, advance=advance
+    )
+    advance("Write", 0.0)
+    forecaster, files = result.forecaster, {}
+    for level in forecaster.levels:
+        name = "forecast" if level == "series" else f"forecast-{level}"
+        files[f"Forecasts by {level}"] = str(PurePath(folder, f"{name}.csv"))
+        table = forecast_table(forecaster, forecaster.config.horizon, request.levels, level)
+        tables.write(table, files[f"Forecasts by {level}"])
+    if result.judged is not None:
+        files["Back-test"] = str(PurePath(folder, "backtest.csv"))
+        tables.write(result.judged.rows[output_columns(request.levels)], files["Back-test"])
+    advance("Write", 0.5)
+    files["Report"] = str(PurePath(folder, "report.html"))
+    report = replace(result.report(request, calendar, path, created), files=files)
+    writer.write(report, files["Report"])
+    advance("Write", 1.0)
+    return RunResult(result, files)

@@ -1,0 +1,205 @@
+"""Train on sales data: back-test, judge against the naives, register, promote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+
+from storecast import __version__
+from storecast.forecasting.backtest import Backtest, backtest, rolling_cutoffs
+from storecast.forecasting.calendar import Calendar
+from storecast.forecasting.events import Event
+from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
+from storecast.forecasting.panel import Panel
+from storecast.forecasting.promotion import GateReport, judge, serve_naive
+from storecast.forecasting.quality import SalesData, SalesSource
+from storecast.forecasting.rolling import FIRST_ORIGIN
+from storecast.forecasting.scores import gate_rows, scores
+from storecast.ports import ArtifactContent, ModelVersion, Registry, ReportWriter, RunReport
+
+__all__ = ["TrainRequest", "TrainResult", "content_of", "train"]
+
+_NO_ADVANCE: Callable[[str, float], None] = lambda stage, share: None  # noqa: E731
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """``gate_windows`` cutoffs, ``gate_horizon`` weeks ahead each and as far apart, judge the model; ``promote``:
+    make what serves the champion."""
+
+    name: str = "storecast"
+    config: ForecasterConfig = field(default_factory=ForecasterConfig)
+    gate_windows: int = 4
+    gate_horizon: int = 13
+    levels: tuple[float, ...] = (80.0, 95.0)
+    unit: str = "$"
+    promote: bool = True
+    who: str = ""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """``data`` as read, the ``gate``'s verdict on ``judged`` (None: too short a history), the ``forecaster`` that
+    serves, its ``version``, and ``candidate``, the version that did not pass, if any."""
+
+    data: SalesData
+    panel: Panel
+    judged: Backtest | None
+    gate: GateReport
+    forecaster: Forecaster
+    version: ModelVersion
+    candidate: ModelVersion | None
+    promoted: bool
+
+    def report(self, request: TrainRequest, calendar: Calendar, source: str, created: str) -> RunReport:
+        """What a report needs of this."""
+        return RunReport(
+            request.name,
+            created,
+            source,
+            request.unit,
+            self.data.report,
+            self.panel,
+            calendar,
+            self.forecaster,
+            self.judged,
+            self.gate,
+            self.version.version,
+        )
+
+
+def train(
+    source: SalesSource,
+    registry: Registry,
+    path: str,
+    request: TrainRequest,
+    calendar: Calendar,
+    *,
+    created: str,
+    events: Sequence[Event] = (),
+    writer: ReportWriter | None = None,
+    advance: Callable[[str, float], None] = _NO_ADVANCE,
+) -> TrainResult:
+    """Read the sales at ``path``, fit, judge, register and promote; raises DataError, RequestError or RegistryError.
+
+    What serves is the model if it beats both naives beyond noise, else the better naive; both are registered.
+    """
+    data = source.read(path)
+    panel = Panel.from_frame(data.panel)
+    judged = _judged(panel, request, calendar, events, lambda share: advance("Back-test", share))
+    gate = _gate(judged, panel, request)
+    model = request.config.model
+    fits = [model] if gate.serves == model else [model, gate.serves]
+    if judged is None:
+        fits = [gate.serves]
+    versions: list[ModelVersion] = []
+    forecaster: Forecaster | None = None
+    for i, name in enumerate(fits):
+        config = replace(request.config, model=name)
+        forecaster = Forecaster.fit(
+            panel, config, calendar, events, lambda share, i=i: advance("Fit", (i + share) / len(fits))
+        )
+        advance("Register", i / len(fits))
+        versions.append(_register(registry, forecaster, data, judged, gate, request, calendar, path, created, writer))
+    advance("Register", 1.0)
+    assert forecaster is not None
+    if request.promote:
+        registry.promote(request.name, versions[-1].version, who=request.who, why=gate.reason)
+    return TrainResult(
+        data,
+        panel,
+        judged,
+        gate,
+        forecaster,
+        versions[-1],
+        versions[0] if len(versions) > 1 else None,
+        request.promote,
+    )
+
+
+def _judged(
+    panel: Panel,
+    request: TrainRequest,
+    calendar: Calendar,
+    events: Sequence[Event],
+    advance: Callable[[float], None],
+) -> Backtest | None:
+    """The rolling back-test the gate judges by; None where no cutoff leaves a year to look back to."""
+    horizon = min(request.gate_horizon, request.config.horizon)
+    weeks = len(panel.weeks)
+    windows = min(request.gate_windows, (weeks - FIRST_ORIGIN) // horizon)
+    if windows < 1:
+        return None
+    cutoffs = rolling_cutoffs(panel.weeks, horizon, windows, horizon)
+    config = replace(request.config, horizon=horizon)
+    return backtest(panel, config, cutoffs, calendar, levels=request.levels, events=events, advance=advance)
+
+
+def _gate(judged: Backtest | None, panel: Panel, request: TrainRequest) -> GateReport:
+    if judged is None:
+        return serve_naive(
+            f"The history of {len(panel.weeks)} weeks is too short to judge a model: "
+            f"that takes {FIRST_ORIGIN + min(request.gate_horizon, request.config.horizon)} weeks."
+        )
+    return judge(gate_rows(judged, panel), model=request.config.model, seed=request.config.seed)
+
+
+def content_of(forecaster: Forecaster, **more: object) -> ArtifactContent:
+    """The artifact of a fitted forecaster; ``more`` goes into its metadata."""
+    arrays, texts, meta = forecaster.content()
+    return ArtifactContent(arrays, texts, {**meta, "code_version": __version__, **more})
+
+
+def _register(
+    registry: Registry,
+    forecaster: Forecaster,
+    data: SalesData,
+    judged: Backtest | None,
+    gate: GateReport,
+    request: TrainRequest,
+    calendar: Calendar,
+    source: str,
+    created: str,
+    writer: ReportWriter | None,
+) -> ModelVersion:
+    config = forecaster.config
+    metrics = _metrics(judged) if judged is not None and judged.model == config.model else {}
+    files = {}
+    if writer is not None:
+        panel = Panel.from_frame(data.panel)
+        report = RunReport(
+            request.name, created, source, request.unit, data.report, panel, calendar, forecaster, judged, gate, 0
+        )
+        files = writer.pictures(report)
+    return registry.register(
+        request.name,
+        content_of(forecaster, data_digest=data.digest, metrics=metrics, gate=gate.as_dict(), calendar=calendar.name),
+        params=_flat(asdict(config)) | {"boosting_weight": forecaster.correction.weight},
+        metrics=metrics,
+        tags={
+            "model": config.model,
+            "data_digest": data.digest,
+            "cutoff": str(forecaster.cutoff),
+            "series": str(len(forecaster.keys)),
+            "gate": "passed" if gate.passed else "not passed",
+        },
+        files=files,
+    )
+
+
+def _metrics(judged: Backtest) -> dict[str, float]:
+    report = scores(judged)["all"]
+    assert isinstance(report, dict)
+    return {name: float(value) for name, value in report.items() if np.isfinite(value)}
+
+
+def _flat(config: dict[str, object], prefix: str = "") -> dict[str, object]:
+    out: dict[str, object] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            out |= _flat(value, f"{prefix}{name}.")
+        else:
+            out[f"{prefix}{name}"] = value
+    return out

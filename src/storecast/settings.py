@@ -1,0 +1,22 @@
+"""Settings from the environment; read by wiring and entry points, handed to everybody else as values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Each may be set as an environment variable ``STORECAST_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix="STORECAST_", extra="ignore", frozen=True)
+
+    home: Path = Field(default=Path(".storecast"), description="folder of all local state")
+    tracking_uri: str = Field(default="", description="MLflow tracking server; empty: SQLite in the home folder")
+    name: str = Field(default="storecast", description="registered model name")
+    unit: str = Field(default="$", description="what sales are counted in: a currency sign or a unit")
+    debug: bool = Field(default=False, description="show tracebacks")
