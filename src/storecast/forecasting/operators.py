@@ -15,6 +15,7 @@ __all__ = ["cumulative", "look_back", "ratio", "smoothed", "window_sum"]
 
 Float = NDArray[np.float64]
 _KNOWN = 0.3  # least weight of known neighbours that a look-back needs
+_FADED = 1e-100  # weight below which nothing ages further: decades without a value must not become 0 / 0
 
 
 def ratio(top: Float, bottom: Float) -> Float:
@@ -72,9 +73,10 @@ def smoothed(values: Float, rates: Sequence[float], prior: float) -> Float:
         top = np.zeros(values.shape[1])
         weight = np.full(values.shape[1], prior)
         for t in range(len(values)):
-            top *= 1.0 - rate
+            fade = np.where(weight > _FADED, 1.0 - rate, 1.0)
+            top *= fade
             top += rate * filled[t]
-            weight *= 1.0 - rate
+            weight *= fade
             weight += rate * seen[t]
             out[t + 1] += top / weight
     return out / len(rates)
