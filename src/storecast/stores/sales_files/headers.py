@@ -252,7 +252,7 @@ def require(file: str, header: Sequence[str], columns: Columns, line: int, names
             m
             for key in _SPELLINGS[name][:4]
             if len(key) > 2
-            for m in difflib.get_close_matches(key, spare, n=1, cutoff=0.7)
+            for m in difflib.get_close_matches(key, spare, n=1, cutoff=0.75)
         ]
         if near:
             hints.append(f"rename {spare[near[0]]!r} to {word} if that is what it is")

@@ -14,7 +14,7 @@ __all__ = ["NULLS", "as_text", "decimal_mark", "parse_flags", "parse_numbers"]
 
 NULLS = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "–", ".", "?", "missing")
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_CURRENCY = r"(?i)[$€£¥₹₩\x{a4}]|\b(usd|eur|gbp|cad|aud|inr|jpy|mxn|brl|chf|rs\.?)\b|%$"
+_CURRENCY = r"(?i)[$€£¥₹₩\x{a4}]|\b(usd|eur|gbp|cad|aud|inr|jpy|mxn|brl|chf)\b|\brs\b\.?|%$"
 _WITH_POINT = r"^[+-]?(\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})*,\d{3}|\d+)(\.\d*)?$"
 _WITH_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d*)?$"
 _SURE_COMMA = r"^[+-]?(\d+,(\d{1,2}|\d{4,})|\d{4,},\d+|0,\d+|\d{1,3}(\.\d{3})+,\d+|\d{1,3}(\.\d{3}){2,})$"

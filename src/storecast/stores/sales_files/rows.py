@@ -177,7 +177,7 @@ def parse_rows(table: Table, columns: Columns) -> tuple[SalesRows, list[Finding]
     if UNIQUE_ID in keys:
         series, names = keys[UNIQUE_ID]
         at = np.zeros(len(names), dtype=np.int64)
-        at[series] = np.arange(len(series))
+        at[series[::-1]] = np.arange(len(series))[::-1]  # the first row of each series
         for name in (STORE, DEPT):
             if name in keys:
                 attributes[name] = np.array([keys[name][1][c] for c in keys[name][0][at]], dtype=str)

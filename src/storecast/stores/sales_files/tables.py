@@ -67,7 +67,7 @@ def _sniff(name: str, text: bytes) -> tuple[str, int, list[str]]:
 
 
 def _slow_rows(
-    name: str, text: bytes, delimiter: str, skip: int, width: int
+    name: str, text: bytes, delimiter: str, skip: int, width: int, known: int
 ) -> tuple[list[list[str]], list[int]]:
     """Rows and lines by Python's own reader: for blank lines, cells of several lines, uneven rows."""
     csv.field_size_limit(_LONGEST_FIELD)
@@ -93,6 +93,13 @@ def _slow_rows(
             file=name,
             rows=[reader.line_num],
         ) from error
+    if uneven and not known:
+        raise refuse(
+            "not_a_table",
+            f"{name} is not a table of sales: no known column in its first rows, and rows of uneven length.",
+            "give a CSV, XLSX or Parquet file with Store, Date, Weekly_Sales or unique_id, ds, y",
+            file=name,
+        )
     if uneven:
         at = [line for line, _ in uneven]
         raise refuse(
@@ -143,7 +150,7 @@ def read_csv(raw: RawFile) -> Table:
         columns = tuple(table.column(i) for i in range(width))
         lines = np.arange(table.num_rows, dtype=np.int64) + skip + 2
     else:
-        rows, numbers = _slow_rows(raw.name, text, delimiter, skip, width)
+        rows, numbers = _slow_rows(raw.name, text, delimiter, skip, width, known_columns(header))
         columns = tuple(pa.array(column, pa.string()) for column in zip(*rows, strict=True))
         lines = np.array(numbers, dtype=np.int64)
         if not rows:
