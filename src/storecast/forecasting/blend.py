@@ -62,13 +62,17 @@ class Evidence:
 
 def blend(members: Float, weights: Float) -> Float:
     """(R, N) weighted mean of ``members`` (M, R, N) over those that speak; ``weights`` (M, N) or (M, 1)."""
-    known = np.isfinite(members)
-    w = known * weights[:, None, :]
-    total = w.sum(axis=0)
-    # Where only members of weight zero speak, they speak alike.
-    alone = known * (total <= 0)
-    w, total = w + alone, total + alone.sum(axis=0)
-    return ratio((np.where(known, members, 0.0) * w).sum(axis=0), total)
+    top, total = np.zeros(members.shape[1:]), np.zeros(members.shape[1:])
+    for member, weight in zip(members, weights, strict=True):
+        known = np.isfinite(member)
+        top += np.where(known, member, 0.0) * weight
+        total += known * weight
+    unheard = total <= 0.0
+    if unheard.any():  # where only members of weight zero speak, they speak alike
+        known = np.isfinite(members) & unheard
+        top += np.where(known, members, 0.0).sum(axis=0)
+        total += known.sum(axis=0)
+    return ratio(top, total)
 
 
 def gather(aligned: Aligned, cutoffs: NDArray[np.int64], horizon: int, config: BlendConfig) -> Evidence:

@@ -39,6 +39,10 @@ def cents(point: Float) -> Float:
 
 def summed(values: Float, of: NDArray[np.int64], count: int) -> Float:
     """(..., count) sums over the last axis by ``of``; missing values are left out, NaN where all are."""
+    if count == 1:
+        there = np.isfinite(values)
+        whole = np.where(there, values, 0.0).sum(axis=-1, keepdims=True)
+        return np.where(there.any(axis=-1, keepdims=True), whole, np.nan)
     order = np.argsort(of, kind="stable")
     starts = np.searchsorted(of[order], np.arange(count))
     known = np.isfinite(values[..., order])
@@ -55,11 +59,12 @@ def fit_level(
     def up(values: Float) -> Float:
         return values if same else summed(values, of, len(keys))
 
-    point, actual = up(rolling.point), up(rolling.actual)
-    usual = up(rolling.state["usual"])
-    weight = np.abs(rolling.point)
-    slope = rolling.slope if same else up(rolling.slope * weight) / np.maximum(up(weight), 1e-9)
-    x = np.stack([features(point[i], usual[i], slope[i]) for i in range(len(point))], axis=1)
+    point, actual, usual = up(rolling.point), up(rolling.actual), up(rolling.state["usual"])
+    slope = rolling.slope
+    if not same:
+        weight = np.abs(rolling.point)
+        slope = up(slope * weight) / np.maximum(up(weight), 1e-9)
     inner = rolling.inner
-    bands = fit_bands(actual[inner] - point[inner], x[:, inner], usual[-1], block, floor)
-    return Level(keys, of, bands, bands.sigma(x[:, -1]))
+    bands = fit_bands(point[inner], actual[inner], usual, slope[inner], block, floor)
+    horizon = np.arange(1.0, point.shape[1] + 1.0)[:, None]
+    return Level(keys, of, bands, bands.sigma(features(horizon, point[-1], usual[-1], slope[-1])))

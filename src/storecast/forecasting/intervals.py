@@ -21,9 +21,10 @@ __all__ = ["PROBABILITIES", "Bands", "fit_bands", "features"]
 Float = NDArray[np.float64]
 PROBABILITIES: Float = np.concatenate([[0.001, 0.0025], np.linspace(0.005, 0.995, 199), [0.9975, 0.999]])
 _OWN_WEIGHT = 4.0  # rolling origins of its block's error that a series' own is mixed with
-_SAMPLE = 400_000  # residuals the slopes and quantiles are learnt from
+_SAMPLE, _SLOPE_SAMPLE = 400_000, 60_000  # residuals that the quantiles and the slopes are learnt from
 _ROUNDS = 25
 _WIDEN = 0.5
+_FEATURES = 3
 
 
 @dataclass(frozen=True)
@@ -53,34 +54,39 @@ class Bands:
         return np.minimum(low, point), high
 
 
-def features(point: Float, usual: Float, slope: Float) -> Float:
-    """(3, H, N): log horizon, log of forecast over ``usual`` (N,) level where above it, calendar ``slope`` (H, N)."""
-    horizon = np.broadcast_to(np.log(np.arange(1.0, len(point) + 1.0))[:, None], point.shape)
+def features(horizon: Float, point: Float, usual: Float, slope: Float) -> Float:
+    """(3, ...) log of the ``horizon`` in weeks, log of ``point`` over the ``usual`` level where above it, calendar
+    ``slope``; all of one broadcast shape."""
     above = ratio(np.maximum(point, 0.0), np.broadcast_to(usual, point.shape))
     height = np.log(np.clip(np.where(np.isfinite(above), above, 1.0), 1.0, 20.0))
-    return np.stack([horizon, height, np.minimum(slope, 2.0)])
+    return np.stack([np.broadcast_to(np.log(horizon), point.shape), height, np.minimum(slope, 2.0)])
 
 
-def fit_bands(residual: Float, x: Float, usual: Float, block: NDArray[np.int64], floor: Float) -> Bands:
-    """Learn bands from ``residual`` (C, H, N) dollars, NaN where unknown, and features ``x`` (3, C, H, N).
+def fit_bands(
+    point: Float, actual: Float, usual: Float, slope: Float, block: NDArray[np.int64], floor: Float
+) -> Bands:
+    """Learn bands from forecasts ``point`` and ``actual`` (C, H, N), NaN where unknown.
 
-    ``usual`` (N,) dollars, the level a series' error is measured against before its block's is mixed in.
+    ``usual`` (C + 1, N) dollars, the level known at each cutoff and at the final one, against which a
+    series' error is measured before its block's is mixed in; ``slope`` (C, H, N) as in ``Rolling``.
     """
+    residual = actual - point
     known = np.isfinite(residual)
     count = known.sum(axis=(0, 1)).astype(np.float64)
     origins = known.any(axis=1).sum(axis=0).astype(np.float64)
     own = ratio(np.where(known, np.abs(residual), 0.0).sum(axis=(0, 1)), count)
-    scale = _shrunk(own, origins, np.abs(usual), block)
+    scale = _shrunk(own, origins, np.abs(usual[-1]), block)
     if not known.any():
-        return Bands(scale, np.zeros(len(x)), _laplace(), floor)
-    at = np.flatnonzero(known.ravel())
+        return Bands(scale, np.zeros(_FEATURES), _laplace(), floor)
+    at = np.flatnonzero(known)
     if len(at) > _SAMPLE:
         at = np.sort(np.random.default_rng(0).choice(at, _SAMPLE, replace=False))
-    series = at % residual.shape[2]
+    c, h, series = np.unravel_index(at, residual.shape)
     z = residual.ravel()[at] / scale[series]
-    picked = x.reshape(len(x), -1)[:, at]
-    slopes = _slopes(np.abs(z), picked)
-    z = z / np.exp(slopes @ picked)
+    x = features(h + 1.0, point.ravel()[at], usual[c, series], slope.ravel()[at])
+    some = slice(None, None, max(1, len(z) // _SLOPE_SAMPLE))
+    slopes = _slopes(np.abs(z[some]), x[:, some])
+    z = z / np.exp(slopes @ x)
     # Rolling origins overlap, and few of them know less of the tails than their many residuals suggest.
     widen = 1.0 + _WIDEN / max(int(known.any(axis=(1, 2)).sum()), 1)
     return Bands(scale, slopes, widen * np.quantile(z, PROBABILITIES), floor)

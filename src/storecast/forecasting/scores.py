@@ -12,7 +12,7 @@ from storecast.forecasting.baselines import BASELINES
 from storecast.forecasting.metrics import bias, coverage, mean_width, rmsse, wape, wmae
 from storecast.forecasting.panel import UNIQUE_ID, Y
 
-__all__ = ["BUCKETS", "gate_rows", "horizon_bucket", "score", "score_by", "scores"]
+__all__ = ["BUCKETS", "horizon_bucket", "score", "score_by", "scores"]
 
 BUCKETS = ((1, 4), (5, 13), (14, 26), (27, 52))  # weeks ahead
 _METHODS = ("storecast", *BASELINES)

@@ -8,15 +8,16 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from storecast import __version__
+from storecast.forecasting.baselines import BASELINES
 from storecast.forecasting.backtest import Backtest, backtest, rolling_cutoffs
 from storecast.forecasting.calendar import Calendar
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.panel import Panel
-from storecast.forecasting.promotion import GateReport, judge, serve_naive
+from storecast.forecasting.promotion import BacktestArrays, GateReport, judge, segment_labels, serve_naive
 from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.rolling import FIRST_ORIGIN
-from storecast.forecasting.scores import gate_rows, scores
+from storecast.forecasting.scores import BUCKETS, scores
 from storecast.ports import ArtifactContent, ModelVersion, Registry, ReportWriter, RunReport
 
 __all__ = ["TrainRequest", "TrainResult", "content_of", "train"]
@@ -143,7 +144,31 @@ def _gate(judged: Backtest | None, panel: Panel, request: TrainRequest) -> GateR
             f"The history of {len(panel.weeks)} weeks is too short to judge a model: "
             f"that takes {FIRST_ORIGIN + min(request.gate_horizon, request.config.horizon)} weeks."
         )
-    return judge(gate_rows(judged, panel), model=request.config.model, seed=request.config.seed)
+    return judge(_gate_rows(judged, panel), model=request.config.model, seed=request.config.seed)
+
+
+def _gate_rows(judged: Backtest, panel: Panel) -> BacktestArrays:
+    rows = judged.rows
+    column = np.searchsorted(panel.keys, rows["unique_id"].to_numpy(dtype=str))
+    y, weight, h = (rows[name].to_numpy() for name in ("y", "weight", "h"))
+    types = panel.static.get("type")
+    return BacktestArrays(
+        y=y,
+        weight=weight,
+        candidate=rows["storecast"].to_numpy(),
+        naives={name: rows[name].to_numpy() for name in BASELINES},
+        week=rows["ds"].to_numpy(dtype="datetime64[D]"),
+        cutoff=rows["cutoff"].to_numpy(dtype="datetime64[D]"),
+        h=h,
+        segments=segment_labels(
+            h,
+            weight,
+            y,
+            buckets=BUCKETS,
+            store_type=None if types is None else types.astype(str)[column],
+            department=panel.blocks[column] if panel.hierarchical else None,
+        ),
+    )
 
 
 def content_of(forecaster: Forecaster, **more: object) -> ArtifactContent:
