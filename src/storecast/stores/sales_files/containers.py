@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -12,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from storecast.forecasting.quality import refuse
 
-__all__ = ["MAX_RATIO", "MAX_UNPACKED", "RawFile", "is_workbook", "open_files", "stem"]
+__all__ = ["DAMAGED_ZIP", "MAX_RATIO", "MAX_UNPACKED", "RawFile", "is_workbook", "open_files", "stem"]
 
 MAX_UNPACKED = 2 * 2**30  # bytes a zip may unpack to, all members together
 MAX_RATIO = 250  # unpacked to packed; sales tables reach 5 to 30, endless zeros 1,000
@@ -21,6 +23,21 @@ _CHUNK = 2**20
 _SUFFIXES = (".csv", ".tsv", ".txt", ".zip", ".xlsx", ".xlsm", ".parquet", ".pq")
 _GIVE = (
     "give a CSV, .csv.zip, XLSX or Parquet file, or the folder with train.csv, features.csv and stores.csv"
+)
+
+
+# What the zip reader lets through from the libraries below it.
+DAMAGED_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    LookupError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
 )
 
 
@@ -44,7 +61,7 @@ def is_workbook(content: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return "xl/workbook.xml" in archive.namelist()
-    except zipfile.BadZipFile:
+    except DAMAGED_ZIP:
         return False
 
 
@@ -117,7 +134,7 @@ def _unpack(name: str, content: bytes, *, nested: bool = False) -> list[RawFile]
                     members += [RawFile(m.name, m.content) for m in _unpack(inner, data, nested=True)]
                 else:
                     members.append(RawFile(inner, data))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, IndexError) as error:
+    except DAMAGED_ZIP as error:
         raise refuse(
             "zip_damaged",
             f"{name} cannot be unpacked: {error}",

@@ -13,13 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from storecast.forecasting.quality import refuse
-from storecast.stores.sales_files.containers import MAX_UNPACKED, RawFile
+from storecast.stores.sales_files.containers import DAMAGED_ZIP, MAX_UNPACKED, RawFile
 from storecast.stores.sales_files.headers import name_columns
 from storecast.stores.sales_files.tables import Table, find_header
 
 __all__ = ["read_workbook"]
 
 _HEADER_WITHIN = 30
+# What openpyxl lets through from the libraries below it when a workbook is not what it should be.
+_DAMAGE = (*DAMAGED_ZIP, ParseError, AttributeError, TypeError)
 _EMPTY_ROWS = 1000  # so many empty rows in a row end a sheet
 
 
@@ -106,6 +108,8 @@ def read_workbook(raw: RawFile, sheet: str | None = None) -> Table:
                     "save the sales sheet as CSV",
                     file=raw.name,
                 )
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(f"{damaged} is damaged")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and drawings that do not matter here
             book = openpyxl.load_workbook(io.BytesIO(raw.content), read_only=True, data_only=True)
@@ -156,7 +160,7 @@ def read_workbook(raw: RawFile, sheet: str | None = None) -> Table:
                 )
             rows = _rows(book[chosen])
             book.close()
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, ParseError, TypeError) as error:
+    except _DAMAGE as error:
         raise refuse(
             "damaged_workbook",
             f"{raw.name} cannot be read as a workbook: {error}",
