@@ -30,8 +30,8 @@ class StorecastError(Exception):
 
     def message(self) -> str:
         """The error as lines a person can act on; empty parts are left out."""
-        parts = [("where", self.where), ("expected", self.expected), ("found", self.found), ("remedy", self.remedy)]
-        return "\n".join([self.what] + [f"  {name}: {text}" for name, text in parts if text])
+        parts = {name: getattr(self, name) for name in ("where", "expected", "found", "remedy")}
+        return "\n".join([self.what] + [f"  {name}: {text}" for name, text in parts.items() if text])
 
 
 class DataError(StorecastError):

@@ -131,9 +131,9 @@ class Registry(Protocol):
 
 @dataclass(frozen=True)
 class RunReport:
-    """All that a run's report tells: the ``quality`` of ``source``, the ``backtest`` that the ``gate`` judged, the
-    fitted ``forecaster`` that serves and as which ``version`` of ``name``; ``created`` is an ISO time,
-    ``unit`` what sales are counted in ("$"), ``files`` title -> path of what the run wrote."""
+    """All that a run's report tells: the ``quality`` of ``source``, the ``backtest`` that the ``gate``
+    judged, the fitted ``forecaster`` that serves and as which ``version`` of ``name``; ``created`` is an
+    ISO time, ``unit`` what sales are counted in ("$"), ``files`` title -> path of what the run wrote."""
 
     name: str
     created: str

@@ -16,7 +16,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="STORECAST_", extra="ignore", frozen=True)
 
     home: Path = Field(default=Path(".storecast"), description="folder of all local state")
-    tracking_uri: str = Field(default="", description="MLflow tracking server; empty: SQLite in the home folder")
+    tracking_uri: str = Field(
+        default="", description="MLflow tracking server; empty: SQLite in the home folder"
+    )
     name: str = Field(default="storecast", description="registered model name")
     unit: str = Field(default="$", description="what sales are counted in: a currency sign or a unit")
     debug: bool = Field(default=False, description="show tracebacks")

@@ -26,19 +26,25 @@ class Shape(StrEnum):
 
 
 def sample(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="CSV or Parquet file, or a folder for --shape kaggle.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="CSV or Parquet file, or a folder for --shape kaggle.")
+    ],
     shape: Annotated[Shape, typer.Option(help="Layout of the file.")] = Shape.STORE,
     stores: Annotated[int, typer.Option(min=1, help="Number of stores.")] = 45,
     weeks: Annotated[int, typer.Option(min=10, help="Number of weeks.")] = 143,
     departments: Annotated[int, typer.Option(min=0, help="Departments a store; 0 for stores alone.")] = 0,
-    first_week: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First week.")] = datetime(2010, 2, 5),
+    first_week: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First week. [default: 2010-02-05]")
+    ] = None,
     closed: Share = 0.0,
     new: Share = 0.0,
     ended: Share = 0.0,
     gaps: Share = 0.0,
     intermittent: Share = 0.0,
     promotions: Share = 0.0,
-    series: Annotated[int, typer.Option(min=0, help="This many plain series (3,000 to 1,000,000), long shape.")] = 0,
+    series: Annotated[
+        int, typer.Option(min=0, help="This many plain series (3,000 to 1,000,000), long shape.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Same seed, same sample.")] = 0,
 ) -> None:
     """Write a seeded sample: realistic sales that belong to nobody.
@@ -60,7 +66,7 @@ def sample(
     spec = SampleSpec(
         stores=stores,
         weeks=weeks,
-        first_week=date(first_week.year, first_week.month, first_week.day),
+        first_week=first_week.date() if first_week else date(2010, 2, 5),
         departments=departments,
         closed_share=closed,
         new_share=new,
@@ -75,9 +81,7 @@ def sample(
     screen.print(f"Next: storecast validate {out}")
 
 
-def validate(
-    data: Data, sheet: Sheet = None, dayfirst: DateOrder = None, as_json: Json = False
-) -> None:
+def validate(data: Data, sheet: Sheet = None, dayfirst: DateOrder = None, as_json: Json = False) -> None:
     """Check a sales file: what is in it, what was repaired, what to look at.
 
     Examples:
@@ -99,7 +103,9 @@ def validate(
 
 
 def _show(path: str, report: dict[str, object]) -> None:
-    colour = {"ok": "green", "repaired": "yellow", "warned": "yellow", "refused": "red"}[str(report["status"])]
+    colour = {"ok": "green", "repaired": "yellow", "warned": "yellow", "refused": "red"}[
+        str(report["status"])
+    ]
     screen.print(f"[bold]{path}[/]: [{colour}]{report['status']}[/]")
     if report["rows"]:
         total = report["sales_total"]

@@ -231,10 +231,21 @@ def forecast(
     if out is None:
         shown = result.table.head(20)
         cells = [
-            [str(v) if i == 0 else f"{v:%Y-%m-%d}" if i == 1 else v if isinstance(v, str) else money(v, settings.unit) for i, v in enumerate(row)]
+            [
+                str(v)
+                if i == 0
+                else f"{v:%Y-%m-%d}"
+                if i == 1
+                else v
+                if isinstance(v, str)
+                else money(v, settings.unit)
+                for i, v in enumerate(row)
+            ]
             for row in shown.itertuples(index=False)
         ]
-        table("Forecasts" if len(shown) == len(result.table) else "First forecasts", list(shown.columns), cells)
+        table(
+            "Forecasts" if len(shown) == len(result.table) else "First forecasts", list(shown.columns), cells
+        )
         screen.print("All of them: add --out forecast.csv")
     else:
         screen.print(f"Wrote {out}")

@@ -79,7 +79,9 @@ def compare(first: Version, second: Version, name: Name = None, as_json: Json = 
     if as_json:
         print_json(asdict(found))
         return
-    rows = [[key, f"{a:,.4g}", f"{b:,.4g}", f"{b - a:+,.4g}"] for key, (a, b) in sorted(found.metrics.items())]
+    rows = [
+        [key, f"{a:,.4g}", f"{b:,.4g}", f"{b - a:+,.4g}"] for key, (a, b) in sorted(found.metrics.items())
+    ]
     table("Metrics", ["metric", f"version {first}", f"version {second}", "difference"], rows)
     tags = [[key, a, b] for key, (a, b) in sorted(found.tags.items())]
     table("Tags that differ", ["tag", f"version {first}", f"version {second}"], tags)

@@ -24,7 +24,8 @@ __all__ = [
 ]
 
 Data = Annotated[
-    str, typer.Argument(metavar="DATA", help="Sales file or folder: CSV, .csv.zip, XLSX, Parquet, Kaggle folder.")
+    str,
+    typer.Argument(metavar="DATA", help="Sales file or folder: CSV, .csv.zip, XLSX, Parquet, Kaggle folder."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Out = Annotated[Path | None, typer.Option("--out", help="File to write, .csv or .parquet.")]
@@ -32,7 +33,9 @@ Horizon = Annotated[int, typer.Option("--horizon", "-h", help="Weeks ahead, 1 to
 Model = Annotated[
     str, typer.Option("--model", help="blend, aligned, boosting, seasonal-naive or naive-growth.")
 ]
-Levels = Annotated[str, typer.Option("--levels", help="Coverage of the bands in percent, separated by commas.")]
+Levels = Annotated[
+    str, typer.Option("--levels", help="Coverage of the bands in percent, separated by commas.")
+]
 Name = Annotated[str | None, typer.Option("--name", help="Registered model name. [default: storecast]")]
 Sheet = Annotated[str | None, typer.Option("--sheet", help="Sheet of an XLSX workbook.")]
 DateOrder = Annotated[
@@ -43,8 +46,12 @@ EventsFile = Annotated[
     Path | None,
     typer.Option("--events", help="Events file: series or block, first week, last week, kind."),
 ]
-Country = Annotated[str | None, typer.Option("--country", help='Holidays of a country, such as "DE" or "GB-ENG".')]
-CalendarFile = Annotated[Path | None, typer.Option("--calendar", help="Holiday file with columns name, date.")]
+Country = Annotated[
+    str | None, typer.Option("--country", help='Holidays of a country, such as "DE" or "GB-ENG".')
+]
+CalendarFile = Annotated[
+    Path | None, typer.Option("--calendar", help="Holiday file with columns name, date.")
+]
 
 
 def parse_levels(text: str) -> tuple[float, ...]:
@@ -52,7 +59,9 @@ def parse_levels(text: str) -> tuple[float, ...]:
     try:
         levels = tuple(sorted({float(part) for part in text.split(",")}))
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 80,95", param_hint="--levels") from error
+        raise typer.BadParameter(
+            f"{text!r} is not a list of numbers such as 80,95", param_hint="--levels"
+        ) from error
     if not all(1.0 <= level <= 99.8 for level in levels):
         raise typer.BadParameter(f"{text!r}: a level lies between 1 and 99.8", param_hint="--levels")
     return levels

@@ -15,7 +15,8 @@ __all__ = ["run"]
 
 def run(
     data: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help="Sales file or folder; a sample is made without it.")
+        str | None,
+        typer.Argument(metavar="[DATA]", help="Sales file or folder; a sample is made without it."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for forecasts and report.")] = Path("out"),
     model: Model = "blend",
@@ -50,7 +51,9 @@ def run(
         rows = write_sample(batch.sales_writer(), data, SampleSpec(), "store")
         if not as_json:
             screen.print(f"Sample data, {rows:,} rows: {data}")
-    request = TrainRequest(name or settings.name, ForecasterConfig(model=model), unit=settings.unit, who=batch.user())
+    request = TrainRequest(
+        name or settings.name, ForecasterConfig(model=model), unit=settings.unit, who=batch.user()
+    )
     with progress() as advance:
         result = run_all(
             batch.SalesFiles(sheet, dayfirst),

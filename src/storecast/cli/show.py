@@ -58,13 +58,20 @@ def show_backtest(result: Backtest, by: str | None, unit: str) -> None:
     lines = [("series", report["all"]), *report["higher"].items()]
     _accuracy("Accuracy (wmae; lower is better)", "level", lines, unit)
     _bands("Bands: coverage beside width", lines, result.levels, unit)
-    _accuracy("By weeks ahead", "weeks", list(report["by_horizon"].sort_index().to_dict("index").items()), unit)
-    _accuracy("Holiday weeks", "weeks", list(report["by_holiday"].to_dict("index").items()), unit)
+    ahead = sorted(_lines(report["by_horizon"]), key=lambda line: int(line[0].split("-")[0]))
+    _accuracy("By weeks ahead", "weeks", ahead, unit)
+    _accuracy("Holiday weeks", "weeks", _lines(report["by_holiday"]), unit)
     if by is not None:
         frame = _by_dept(result) if by == "dept" else report["by_store"]
         title = f"By {by}, least value added first"
         title += f" ({_SHOWN} of {len(frame)}; all with --json)" if len(frame) > _SHOWN else ""
-        _accuracy(title, by, list(frame.head(_SHOWN).to_dict("index").items()), unit)
+        _accuracy(title, by, _lines(frame.head(_SHOWN)), unit)
+
+
+def _lines(frame: pd.DataFrame) -> list[tuple[str, dict[str, float]]]:
+    return [
+        (str(key), {str(k): float(v) for k, v in row.items()}) for key, row in frame.to_dict("index").items()
+    ]
 
 
 def _accuracy(title: str, first: str, lines: list[tuple[str, dict[str, float]]], unit: str) -> None:
@@ -93,7 +100,10 @@ def _bands(
     rows = [
         [
             name,
-            *(f"covers {s[f'coverage-{level:g}']:.1f} %, {money(s[f'width-{level:g}'], unit)} wide" for level in levels),
+            *(
+                f"covers {s[f'coverage-{level:g}']:.1f} %, {money(s[f'width-{level:g}'], unit)} wide"
+                for level in levels
+            ),
         ]
         for name, s in lines
     ]
@@ -118,7 +128,9 @@ def show_training(result: TrainResult, unit: str) -> None:
         screen.print(f"The model that did not pass is kept as version {result.candidate.version}.")
     verb = "serves as champion" if result.promoted else "is registered, not promoted"
     version = result.version
-    screen.print(f"[bold]{version.name} version {version.version}[/] ({result.forecaster.config.model}) {verb}.")
+    screen.print(
+        f"[bold]{version.name} version {version.version}[/] ({result.forecaster.config.model}) {verb}."
+    )
 
 
 def training_dict(result: TrainResult) -> dict[str, Any]:

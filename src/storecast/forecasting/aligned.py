@@ -32,8 +32,8 @@ class AlignedConfig:
 
     ``trend_keep``: share of the measured yearly trend that is carried on; ``trend_prior``: weeks of
     zero trend it is averaged with; ``rates``: of the smoothing; ``growth_own``: weight of the series' own
-    growth against its block's; windows in weeks. ``height_power``: a deviation in dollars is carried to a week
-    of another season in proportion to that week's usual height to this power (0 adds it as it is, 1 as a
+    growth against its block's; windows in weeks. ``height_power``: a deviation in dollars is carried to a
+    week of another season in proportion to that week's usual height to this power (0 adds it as it is, 1 as a
     percentage), the height within ``height_bound``.
     """
 
@@ -101,7 +101,7 @@ class Aligned:
         both = np.isfinite(self.values) & np.isfinite(self.back[0][:rows])
         now = cumulative(np.where(both, self.values, np.nan))
         then = cumulative(np.where(both, self.back[0][:rows], np.nan))
-        own = []
+        own: list[Float] = []
         for w in c.growth_windows:
             g = ratio(window_sum(now, w), window_sum(then, w))
             if self.block is None or self.of_block is None:
@@ -110,7 +110,7 @@ class Aligned:
                 whole = self.block.growth_by_window[len(own)][:, self.of_block]
                 g = np.clip(np.where(np.isfinite(g), g, whole), *c.growth_bounds)
                 own.append(c.growth_own * g + (1.0 - c.growth_own) * whole)
-        self.growth_by_window = own
+        self.growth_by_window: list[Float] = own
         self.growth = np.mean(own, axis=0)
         self.yearly_growth = own[-1]
 
@@ -187,8 +187,8 @@ class Aligned:
     def blended(self, at: slice, rows: slice, known: int) -> Float:
         """(R, B) the blocks' own forecast: season and growth 2 : 1, recent where neither speaks."""
         season, growth, _, recent, _ = self._members(at, rows, known)
-        out = np.where(np.isfinite(growth), (2.0 * season + growth) / 3.0, season)
-        return np.where(np.isfinite(out), out, recent)
+        both: Float = np.where(np.isfinite(growth), (2.0 * season + growth) / 3.0, season)
+        return np.where(np.isfinite(both), both, recent)
 
 
 def _means(parts: list[Float]) -> tuple[Float, Float]:

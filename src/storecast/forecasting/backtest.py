@@ -30,8 +30,9 @@ _HIGHER = ("store", "total")
 
 @dataclass(frozen=True)
 class Backtest:
-    """``rows``: one row a series, week and cutoff that has an actual, with the columns of ``output_columns`` and
-    ``store, h, naive_mse``; ``higher``: the same for stores and total, by level, where the panel has them."""
+    """``rows``: one row a series, week and cutoff that has an actual, with the columns of
+    ``output_columns`` and ``store, h, naive_mse``; ``higher``: the same for stores and total, by level,
+    where the panel has them."""
 
     model: str
     horizon: int
@@ -62,7 +63,8 @@ def rolling_cutoffs(weeks: Days, horizon: int, windows: int, step: int) -> list[
 
 
 def week_weights(panel: Panel, calendar: Calendar) -> Float:
-    """(T,) weight of each week in wmae: the file's own holiday flags where it has them, else the calendar's."""
+    """(T,) weight of each week in wmae: the file's own holiday flags where it has them, else the
+    calendar's."""
     if panel.flagged is None:
         return calendar.weights(panel.weeks)
     return np.where(panel.flagged, HOLIDAY_WEIGHT, 1.0)
@@ -78,20 +80,14 @@ def backtest(
     events: Sequence[Event] = (),
     advance: Callable[[float], None] = lambda share: None,
 ) -> Backtest:
-    """Fit at each of ``cutoffs`` and set the forecasts beside what came; raises RequestError for a cutoff that
-    leaves no history or no actual."""
+    """Fit at each of ``cutoffs`` and set the forecasts beside what came; raises RequestError for a cutoff
+    that leaves no history or no actual."""
     weights = week_weights(panel, calendar)
-    rows, higher = [], {name: list[pd.DataFrame]() for name in _HIGHER}
+    rows: list[pd.DataFrame] = []
+    higher: dict[str, list[pd.DataFrame]] = {name: [] for name in _HIGHER}
     for i, cutoff in enumerate(sorted(set(cutoffs))):
         known = _known_weeks(panel, cutoff)
-        done = i / len(cutoffs)
-        fitted = Forecaster.fit(
-            panel.up_to(cutoff),
-            config,
-            calendar,
-            events,
-            lambda share, done=done: advance(done + share / len(cutoffs)),
-        )
+        fitted = Forecaster.fit(panel.up_to(cutoff), config, calendar, events)
         ahead = slice(known, min(known + config.horizon, len(panel.weeks)))
         actual = panel.values[ahead]
         for name, level in fitted.levels.items():
@@ -126,7 +122,12 @@ def _known_weeks(panel: Panel, cutoff: np.datetime64) -> int:
 
 
 def _frame(
-    fitted: Forecaster, level: str, actual: Float, weight: Float, levels: tuple[float, ...], cutoff: np.datetime64
+    fitted: Forecaster,
+    level: str,
+    actual: Float,
+    weight: Float,
+    levels: tuple[float, ...],
+    cutoff: np.datetime64,
 ) -> pd.DataFrame:
     at = fitted.levels[level]
     weeks, size = len(actual), len(at.keys)
@@ -137,7 +138,10 @@ def _frame(
     }
     for coverage in levels:
         low, high = fitted.limits(coverage, level)
-        columns[f"storecast-lo-{coverage:g}"], columns[f"storecast-hi-{coverage:g}"] = low[:weeks], high[:weeks]
+        columns[f"storecast-lo-{coverage:g}"], columns[f"storecast-hi-{coverage:g}"] = (
+            low[:weeks],
+            high[:weeks],
+        )
     columns |= {name: at.total(values)[:weeks] for name, values in fitted.naive.items()}
     frame = forecast_frame(at.keys, fitted.weeks[:weeks], columns)
     frame["cutoff"] = cutoff.astype("datetime64[ns]")

@@ -37,7 +37,8 @@ def seasonal_naive(values: Float, horizon: int) -> Float:
 
 
 def naive_growth(values: Float, horizon: int) -> Float:
-    """(H, N) ``seasonal_naive`` x each series' growth of its last 13 weeks over a year before, within 0.5 to 2."""
+    """(H, N) ``seasonal_naive`` x each series' growth of its last 13 weeks over a year before, within 0.5
+    to 2."""
     out = seasonal_naive(values, horizon)
     if len(values) <= YEAR:
         return out

@@ -24,8 +24,8 @@ Float = NDArray[np.float64]
 class BlendConfig:
     """``prior``: weights of MEMBERS before any evidence; ``prior_pull``: how strongly the panel's weights are
     held to it; ``series_prior``: cutoffs of panel evidence that a series' own evidence is mixed with;
-    ``residual_keep`` and ``residual_decay``: share of the recent one-step residual carried forward, and what of
-    it is left a week later; ``residual_shared``: the part of it taken from the whole store."""
+    ``residual_keep`` and ``residual_decay``: share of the recent one-step residual carried forward, and
+    what of it is left a week later; ``residual_shared``: the part of it taken from the whole store."""
 
     prior: tuple[float, ...] = (2.0, 1.0, 0.5, 0.0, 0.0)
     prior_pull: float = 16.0
@@ -120,7 +120,8 @@ def panel_weights(evidence: Evidence, config: BlendConfig) -> Float:
 
 
 def own_weights(evidence: Evidence, pooled: Evidence, weights: Float, config: BlendConfig) -> Float:
-    """(M, N) weights of each series: its own evidence mixed with the panel's, pulled to the panel's weights."""
+    """(M, N) weights of each series: its own evidence mixed with the panel's, pulled to the panel's
+    weights."""
     n = np.where(np.isfinite(evidence.loss), evidence.cutoffs, 0.0)
     mixed = n[:, None, None] * evidence.gram + config.series_prior * pooled.gram
     mixed = mixed / (n + config.series_prior)[:, None, None]
@@ -129,8 +130,10 @@ def own_weights(evidence: Evidence, pooled: Evidence, weights: Float, config: Bl
 
 
 def _pull(pooled: Evidence, config: BlendConfig) -> float:
-    """Evidence grows with the rolling origins, and with the root of the errors that are not the same error."""
-    return config.prior_pull / (max(pooled.cutoffs[0], 1.0) * float(np.sqrt(pooled.independent)))
+    """Evidence grows with the rolling origins, and with the root of the errors that are not the same
+    error."""
+    root = float(np.sqrt(pooled.independent))
+    return config.prior_pull / (max(float(pooled.cutoffs[0]), 1.0) * root)
 
 
 def _normalized(weights: Float) -> Float:
@@ -142,7 +145,7 @@ def _solve(gram: Float, prior: Float, pull: float, iterations: int) -> Float:
     """(M, N) minimizers of w' G w + pull |w - prior|^2 on the simplex, by exponentiated gradient
     (Kivinen and Warmuth 1997); ``gram`` (N, M, M), ``prior`` (M, N)."""
     m = gram.shape[1]
-    w = (prior + 1.0 / m) / 2.0
+    w: Float = (prior + 1.0 / m) / 2.0
     trace = np.trace(gram, axis1=1, axis2=2) / m + pull
     step = 0.5 / np.maximum(trace, 1e-12)
     for _ in range(iterations):

@@ -132,7 +132,8 @@ def fit_correction(rolling: Rolling, static: Float, config: BoostingConfig) -> t
 
 
 def _earned(rolling: Rolling, raw: Float, first: int) -> float:
-    """The weight with the least out-of-sample absolute error, 0 if none beats leaving it out at most cutoffs."""
+    """The weight with the least out-of-sample absolute error, 0 if none beats leaving it out at most
+    cutoffs."""
     inner = slice(first, len(rolling.cutoffs) - 1)
     actual, point = rolling.actual[inner], rolling.point[inner]
     base = np.nansum(np.abs(actual - point), axis=(1, 2))

@@ -62,7 +62,8 @@ def shift_years(days: Days, years: int) -> Days:
     day = (days.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
     target = months - 12 * years
     last = ((target + 1).astype("datetime64[D]") - target.astype("datetime64[D]")).astype(np.int64) - 1
-    return target.astype("datetime64[D]") + np.minimum(day, last)
+    out: Days = target.astype("datetime64[D]") + np.minimum(day, last)
+    return out
 
 
 def first_days(weeks: Days) -> Days:
@@ -73,7 +74,8 @@ def first_days(weeks: Days) -> Days:
 def week_of(days: Days, weeks: Days) -> NDArray[np.int64]:
     """Index of the week each day falls in, counted from ``weeks[0]``; may be negative or beyond the end."""
     start = first_days(weeks[:1])[0]
-    return (days.astype("datetime64[D]") - start).astype(np.int64) // 7
+    out: NDArray[np.int64] = (days.astype("datetime64[D]") - start).astype(np.int64) // 7
+    return out
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ class Calendar:
         rules = []
         for holiday, days in sorted(dates.items()):
             by_year = {int(y): d for y, d in zip(years_of(days)[::-1], days[::-1], strict=True)}
-            of_year = np.array([int((d - np.datetime64(f"{y}-01-01")).astype(int)) for y, d in by_year.items()])
+            of_year = np.array(
+                [int((d - np.datetime64(f"{y}-01-01")).astype(int)) for y, d in by_year.items()]
+            )
             spread = int(of_year.max() - of_year.min()) if len(of_year) else 0
             november = all(320 <= o <= 335 for o in of_year) and 0 < spread <= 9
             rules.append(

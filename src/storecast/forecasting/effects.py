@@ -76,7 +76,9 @@ def open_weeks(values: Float) -> Float:
         reopened = closed_before & (t >= _CLOSED_WEEKS) & (out[t] < _PART_OPEN * after[t])
         end = min(t + 1 + _CLOSED_WEEKS, rows)
         closing = (missing[end] >= _CLOSED_WEEKS) & gap[t + 1 : end].all(axis=0) & (end - t > _CLOSED_WEEKS)
-        out[t] = np.where(regular & (reopened | (closing & (out[t] < _PART_OPEN * before[t]))), np.nan, out[t])
+        out[t] = np.where(
+            regular & (reopened | (closing & (out[t] < _PART_OPEN * before[t]))), np.nan, out[t]
+        )
     return out
 
 

@@ -39,8 +39,8 @@ class Event:
 
 @dataclass(frozen=True)
 class EventEffects:
-    """``values`` (T, N) with closed weeks missing; ``lift`` (T + H, N) multipliers; ``closed`` (H, N) weeks ahead;
-    ``lifts`` kind -> the multiplier that was estimated."""
+    """``values`` (T, N) with closed weeks missing; ``lift`` (T + H, N) multipliers; ``closed`` (H, N) weeks
+    ahead; ``lifts`` kind -> the multiplier that was estimated."""
 
     values: Float
     lift: Float

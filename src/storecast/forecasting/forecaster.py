@@ -7,20 +7,22 @@ running sums of its explanation; predicting is a look-up, and any band level is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storecast.errors import RequestError
+from storecast.forecasting.aligned import AlignedConfig
+from storecast.forecasting.blend import BlendConfig
 from storecast.forecasting.boosting import BoostingConfig, Correction, correct, fit_correction
 from storecast.forecasting.calendar import US_RETAIL, Calendar, Days
 from storecast.forecasting.events import Event, apply_events
-from storecast.forecasting.hierarchy import Level, cents, fit_level
+from storecast.forecasting.finishing import fit_levels, groups_of, limit, stand_in
+from storecast.forecasting.hierarchy import Level, cents
 from storecast.forecasting.intervals import Bands
 from storecast.forecasting.models import MODELS, ModelConfig, roll_model
-from storecast.forecasting.rolling import Groups, Rolling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +34,6 @@ __all__ = ["HORIZON_LIMIT", "PARTS", "Forecaster", "ForecasterConfig"]
 Float = NDArray[np.float64]
 HORIZON_LIMIT = 52
 PARTS = ("last_year", "growth", "holiday", "residual", "boosting", "limits")
-_HEADROOM = 2.0  # times the highest week known
 
 
 class _Content(Protocol):
@@ -57,7 +58,8 @@ class ForecasterConfig:
 
 @dataclass(frozen=True)
 class Forecaster:
-    """A fitted forecaster of N series: ``point`` (H, N) dollars of ``weeks`` (H,), bands by level of the hierarchy.
+    """A fitted forecaster of N series: ``point`` (H, N) dollars of ``weeks`` (H,), bands by level of the
+    hierarchy.
 
     ``levels``: "series", "store" (where stores have departments) and "total"; ``parts`` name -> (H, N) the
     running forecast after each step of the explanation; ``naive`` name -> (H, N); ``notes`` key -> what is
@@ -94,7 +96,7 @@ class Forecaster:
         effects = apply_events(
             panel.values, panel.weeks, config.horizon, events, panel.keys, panel.stores, panel.blocks
         )
-        groups = _groups(panel)
+        groups = groups_of(panel)
         rolling, naive = roll_model(
             config.model,
             replace(panel, values=effects.values),
@@ -112,11 +114,11 @@ class Forecaster:
             correction, raw = fit_correction(rolling, static, replace(config.boosting, seed=config.seed))
             rolling.point[:] = correct(rolling.point, raw, correction.weight)
             rolling.parts["boosting"] = rolling.point[-1].copy()
-        _limit(rolling, effects.values, effects.closed)
-        notes = _stand_in(rolling, effects.values, panel, groups)
+        limit(rolling, effects.values, effects.closed)
+        notes = stand_in(rolling, effects.values, panel, groups)
         point = cents(rolling.point[-1])
         rolling.parts["limits"] = point
-        levels = _levels(rolling, panel, groups, effects.values)
+        levels = fit_levels(rolling, panel, groups, effects.values)
         for level in levels.values():
             level.sigma[level.total(np.where(effects.closed, 0.0, 1.0)) == 0.0] = 0.0
         ahead = panel.weeks[-1] + 7 * np.arange(1, config.horizon + 1)
@@ -148,7 +150,8 @@ class Forecaster:
         return cents(self._level(level).total(self.point))
 
     def limits(self, coverage: float, level: str = "series") -> tuple[Float, Float]:
-        """(H, S) lower and upper limits that cover ``coverage`` percent; raises RequestError outside 1 to 99.8."""
+        """(H, S) lower and upper limits that cover ``coverage`` percent; raises RequestError outside 1 to
+        99.8."""
         if not 1.0 <= coverage <= 99.8:
             raise RequestError(
                 "A band of this level cannot be given.",
@@ -185,17 +188,21 @@ class Forecaster:
             days = (frame["ds"].to_numpy(dtype="datetime64[D]") - self.weeks[0]).astype(np.int64)
             row = np.where(days % 7 == 0, days // 7, -1)
         if (wrong := np.flatnonzero((row < 0) | (row >= len(self.weeks)))).size:
+            at = int(wrong[0])
+            span = f"{self.weeks[0]} to {self.weeks[-1]}"
             raise RequestError(
                 "A week is asked for that this forecaster did not forecast.",
-                where=f"row {int(wrong[0]) + 1}",
-                expected=f"weeks {self.weeks[0]} to {self.weeks[-1]}, every 7 days (horizon 1 to {len(self.weeks)})",
-                found=str(frame.iloc[int(wrong[0])].get("ds", row[wrong[0]] + 1)),
+                where=f"row {at + 1}",
+                expected=f"a week of {span}, every 7 days (horizon 1 to {len(self.weeks)})",
+                found=str(frame.iloc[at].get("ds", row[at] + 1)),
                 remedy="Ask for one of these weeks, or train on newer data.",
             )
-        out = frame[["unique_id"]].assign(ds=self.weeks[row].astype("datetime64[ns]"), storecast=self.point[row, column])
+        days = self.weeks[row].astype("datetime64[ns]")
+        out = frame[["unique_id"]].assign(ds=days, storecast=self.point[row, column])
         for level in levels:
             low, high = self.limits(level)
-            out[f"storecast-lo-{level:g}"], out[f"storecast-hi-{level:g}"] = low[row, column], high[row, column]
+            out[f"storecast-lo-{level:g}"] = low[row, column]
+            out[f"storecast-hi-{level:g}"] = high[row, column]
         return out
 
     def content(self) -> tuple[dict[str, NDArray[np.generic]], dict[str, str], dict[str, Any]]:
@@ -236,21 +243,40 @@ class Forecaster:
         for name in meta["levels"]:
             bands = Bands(*(a[f"{name}_bands_{item}"] for item in ("scale", "slopes", "quantiles", "floor")))
             levels[name] = Level(a[f"{name}_keys"], a[f"{name}_of"], bands, a[f"{name}_sigma"])
-        saved = meta["config"]
-        config = ForecasterConfig(model=saved["model"], horizon=saved["horizon"], seed=saved["seed"])
+        config = _config(meta["config"])
         return cls(
-            config,
-            *(a[name] for name in ("keys", "stores", "blocks", "weeks", "point")),
-            levels,
-            {name: a[f"part_{name}"] for name in PARTS},
-            {name: a[f"naive_{name}"] for name in meta["naives"]},
-            dict(meta["notes"]),
-            a["history"],
-            a["history_weeks"],
-            Correction(content.texts.get("boosting", ""), meta["boosting_weight"]),
-            a["weights"],
-            dict(meta["learnt"]),
+            config=config,
+            keys=a["keys"],
+            stores=a["stores"],
+            blocks=a["blocks"],
+            weeks=a["weeks"],
+            point=a["point"],
+            levels=levels,
+            parts={name: a[f"part_{name}"] for name in PARTS},
+            naive={name: a[f"naive_{name}"] for name in meta["naives"]},
+            notes=dict(meta["notes"]),
+            history=a["history"],
+            history_weeks=a["history_weeks"],
+            correction=Correction(content.texts.get("boosting", ""), meta["boosting_weight"]),
+            weights=a["weights"],
+            learnt=dict(meta["learnt"]),
         )
+
+
+def _config(saved: Mapping[str, Any]) -> ForecasterConfig:
+    """The configuration as saved; tuples come back as lists, unknown constants are left out."""
+
+    def build(kind: Any, values: Mapping[str, Any]) -> Any:
+        known = {f.name for f in fields(kind)}
+        named = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
+        return kind(**named)
+
+    models = saved["models"]
+    parts = {"aligned": build(AlignedConfig, models["aligned"]), "blend": build(BlendConfig, models["blend"])}
+    boosting = build(BoostingConfig, saved["boosting"])
+    return build(  # type: ignore[no-any-return]
+        ForecasterConfig, {**saved, "models": build(ModelConfig, {**models, **parts}), "boosting": boosting}
+    )
 
 
 def _check(config: ForecasterConfig) -> None:
@@ -280,58 +306,3 @@ def _unknown_series(key: str, keys: NDArray[np.str_]) -> RequestError:
         found=key,
         remedy="Check the spelling, or train on data that holds this series.",
     )
-
-
-def _groups(panel: Panel) -> Groups:
-    block = np.unique(panel.blocks, return_inverse=True)[1].astype(np.int64)
-    store = np.unique(panel.stores, return_inverse=True)[1].astype(np.int64)
-    return Groups(block, store, panel.hierarchical)
-
-
-def _limit(rolling: Rolling, values: Float, closed: NDArray[np.bool_]) -> None:
-    """Keep points within a wide range of what was ever sold; a closed week ahead sells nothing."""
-    known = np.isfinite(values)
-    highest = np.where(known, values, 0.0).max(axis=0)
-    lowest = np.minimum(np.where(known, values, 0.0).min(axis=0), 0.0)
-    some = known.any(axis=0)
-    np.clip(
-        rolling.point,
-        np.where(some, lowest, -np.inf),
-        np.where(some & (highest > 0), _HEADROOM * highest, np.inf),
-        out=rolling.point,
-    )
-    rolling.point[-1][closed] = 0.0
-
-
-def _stand_in(rolling: Rolling, values: Float, panel: Panel, groups: Groups) -> dict[str, str]:
-    """Give series without any history their block's mean, and say which forecasts rest on others' history."""
-    known = np.isfinite(values).sum(axis=0)
-    notes = {}
-    for i in np.flatnonzero(known == 0):
-        peers = (groups.block == groups.block[i]) & (known > 0)
-        peers = peers if peers.any() else known > 0
-        for values_ in (rolling.point, rolling.slope):
-            values_[..., i] = values_[..., peers].mean(axis=-1)
-        for part in rolling.parts.values():
-            part[..., i] = part[..., peers].mean(axis=-1)
-        rolling.state["usual"][:, i] = rolling.state["usual"][:, peers].mean(axis=-1)
-        notes[str(panel.keys[i])] = "no history: the mean of its block"
-    for i in np.flatnonzero((known > 0) & (known < HORIZON_LIMIT)):
-        notes[str(panel.keys[i])] = f"{known[i]} weeks of history: its season is its block's"
-    return notes
-
-
-def _levels(rolling: Rolling, panel: Panel, groups: Groups, values: Float) -> dict[str, Level]:
-    size = len(panel.keys)
-    never_negative = np.where(np.isfinite(values), values, 0.0).min(axis=0) >= 0.0
-    floor = np.where(never_negative, 0.0, -np.inf)
-    levels = {"series": fit_level(rolling, np.arange(size), panel.keys, groups.block, floor)}
-    if groups.hierarchical:
-        names = np.unique(panel.stores)
-        levels["store"] = fit_level(
-            rolling, groups.store, names, np.zeros(len(names), dtype=np.int64), np.zeros(len(names))
-        )
-    if size > 1:
-        whole = np.zeros(size, dtype=np.int64)
-        levels["total"] = fit_level(rolling, whole, np.array(["total"]), np.zeros(1, dtype=np.int64), np.zeros(1))
-    return levels

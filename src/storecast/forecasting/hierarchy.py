@@ -1,4 +1,5 @@
-"""Department to store to total: points add up to the cent, bands are calibrated on each level's own residuals."""
+"""Department to store to total: points add up to the cent, bands are calibrated on each level's own
+residuals."""
 
 from __future__ import annotations
 

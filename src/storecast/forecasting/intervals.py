@@ -1,10 +1,10 @@
 """Bands from out-of-sample residuals: split conformal quantiles of residuals scaled by their expected size.
 
-sigma = the series' own error (shrunk to its block's) x exp(slopes . x), where x is the log of the horizon, how
-far the forecast stands above the usual level, and what a week's slip of the calendar would change there. The
-last two see a Christmas coming even where no rolling origin held one. Slopes are non-negative and
-estimated by Laplace likelihood; the quantiles of residual / sigma are pooled over all series. Any
-coverage level is then arithmetic. After Romano, Patterson, Candes (2019), with a parametric scale.
+sigma = the series' own error (shrunk to its block's) x exp(slopes . x), where x is the log of the horizon,
+how far the forecast stands above the usual level, and what a week's slip of the calendar would change there.
+The last two see a Christmas coming even where no rolling origin held one. Slopes are non-negative and
+estimated by Laplace likelihood; the quantiles of residual / sigma are pooled over all series. Any coverage
+level is then arithmetic. After Romano, Patterson and Candes (2019), with a parametric scale.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from storecast.forecasting.operators import ratio
 
-__all__ = ["PROBABILITIES", "Bands", "fit_bands", "features"]
+__all__ = ["PROBABILITIES", "Bands", "features", "fit_bands"]
 
 Float = NDArray[np.float64]
 PROBABILITIES: Float = np.concatenate([[0.001, 0.0025], np.linspace(0.005, 0.995, 199), [0.9975, 0.999]])
@@ -29,8 +29,8 @@ _FEATURES = 3
 
 @dataclass(frozen=True)
 class Bands:
-    """``scale`` (N,) dollars; ``slopes`` (3,) of ``features``; ``quantiles`` of residual / sigma at PROBABILITIES;
-    ``floor`` (N,) dollars no band goes below."""
+    """``scale`` (N,) dollars; ``slopes`` (3,) of ``features``; ``quantiles`` of residual / sigma at
+    PROBABILITIES; ``floor`` (N,) dollars no band goes below."""
 
     scale: Float
     slopes: Float
@@ -55,8 +55,8 @@ class Bands:
 
 
 def features(horizon: Float, point: Float, usual: Float, slope: Float) -> Float:
-    """(3, ...) log of the ``horizon`` in weeks, log of ``point`` over the ``usual`` level where above it, calendar
-    ``slope``; all of one broadcast shape."""
+    """(3, ...) log of the ``horizon`` in weeks, log of ``point`` over the ``usual`` level where above it,
+    calendar ``slope``; all of one broadcast shape."""
     above = ratio(np.maximum(point, 0.0), np.broadcast_to(usual, point.shape))
     height = np.log(np.clip(np.where(np.isfinite(above), above, 1.0), 1.0, 20.0))
     return np.stack([np.broadcast_to(np.log(horizon), point.shape), height, np.minimum(slope, 2.0)])
@@ -83,7 +83,7 @@ def fit_bands(
         at = np.sort(np.random.default_rng(0).choice(at, _SAMPLE, replace=False))
     c, h, series = np.unravel_index(at, residual.shape)
     z = residual.ravel()[at] / scale[series]
-    x = features(h + 1.0, point.ravel()[at], usual[c, series], slope.ravel()[at])
+    x = features(h.astype(np.float64) + 1.0, point.ravel()[at], usual[c, series], slope.ravel()[at])
     some = slice(None, None, max(1, len(z) // _SLOPE_SAMPLE))
     slopes = _slopes(np.abs(z[some]), x[:, some])
     z = z / np.exp(slopes @ x)
@@ -108,7 +108,8 @@ def _shrunk(own: Float, origins: Float, usual: Float, block: NDArray[np.int64]) 
 
 
 def _slopes(size: Float, x: Float) -> Float:
-    """Non-negative slopes b that minimize sum(size exp(-(c + b x)) + c + b x) over b and c, by projected Newton."""
+    """Non-negative slopes b that minimize sum(size exp(-(c + b x)) + c + b x) over b and c, by projected
+    Newton."""
     design = np.concatenate([np.ones((1, x.shape[1])), x])
     beta = np.zeros(len(design))
     beta[0] = np.log(max(float(size.mean()), 1e-9))

@@ -22,7 +22,11 @@ def wmae(actual: Float, forecast: Float, weight: Float) -> float:
     """Weighted mean absolute error, dollars: sum(w |y - f|) / sum(w) (the Walmart competition's metric)."""
     known = _pairs(actual, forecast)
     w = np.broadcast_to(weight, actual.shape)[known]
-    return float(np.sum(w * np.abs(actual[known] - forecast[known])) / np.sum(w)) if known.any() else float("nan")
+    return (
+        float(np.sum(w * np.abs(actual[known] - forecast[known])) / np.sum(w))
+        if known.any()
+        else float("nan")
+    )
 
 
 def wape(actual: Float, forecast: Float) -> float:
@@ -62,7 +66,8 @@ def mean_width(low: Float, high: Float, actual: Float) -> float:
 
 
 def interval_score(actual: Float, low: Float, high: Float, level: float) -> float:
-    """Mean interval score, dollars: width plus 2/alpha times what falls outside (Gneiting and Raftery 2007)."""
+    """Mean interval score, dollars: width plus 2/alpha times what falls outside (Gneiting and Raftery
+    2007)."""
     known = np.isfinite(actual) & np.isfinite(low) & np.isfinite(high)
     y, lo, hi = actual[known], low[known], high[known]
     penalty = 2.0 / (1.0 - level / 100.0) * (np.maximum(lo - y, 0.0) + np.maximum(y - hi, 0.0))

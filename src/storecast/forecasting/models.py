@@ -29,8 +29,8 @@ _STORE_DECAY, _DEPARTMENT_DECAY = 0.9, 0.8  # of the residual level; what one de
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Constants of the members and the blend, and the ``step`` in weeks between rolling origins (doubled above
-    5,000 series, where it costs more than it tells)."""
+    """Constants of the members and the blend, and the ``step`` in weeks between rolling origins (doubled
+    above 5,000 series, where it costs more than it tells)."""
 
     aligned: AlignedConfig = field(default_factory=AlignedConfig)
     blend: BlendConfig = field(default_factory=BlendConfig)
@@ -93,5 +93,7 @@ def roll_naive(name: str, values: Float, horizon: int, step: int) -> Rolling:
         ahead = values[c : int(c) + horizon]
         rolling.actual[i, : len(ahead)] = ahead
     last_year = seasonal_naive(values, horizon)
-    rolling.parts.update(last_year=last_year, **dict.fromkeys(("growth", "holiday", "residual"), rolling.point[-1]))
+    rolling.parts.update(
+        last_year=last_year, **dict.fromkeys(("growth", "holiday", "residual"), rolling.point[-1])
+    )
     return rolling

@@ -30,7 +30,16 @@ __all__ = ["FIRST_ORIGIN", "STATES", "Groups", "Rolling", "inner_cutoffs", "roll
 
 Float = NDArray[np.float64]
 FIRST_ORIGIN = 56  # weeks before the first inner cutoff: a year to look back to, and a month of deviations
-STATES = ("usual", "level", "growth", "block_growth", "residual_4", "residual_13", "store_residual", "volatility")
+STATES = (
+    "usual",
+    "level",
+    "growth",
+    "block_growth",
+    "residual_4",
+    "residual_13",
+    "store_residual",
+    "volatility",
+)
 _COLUMNS = 1024  # series a pass, so that a pass stays in the cache
 
 
@@ -70,7 +79,8 @@ class Rolling:
 
 
 def inner_cutoffs(rows: int, step: int) -> NDArray[np.int64]:
-    """Cutoffs for learning within ``rows`` known weeks: every ``step`` weeks back from the last but ``step``."""
+    """Cutoffs for learning within ``rows`` known weeks: every ``step`` weeks back from the last but
+    ``step``."""
     return np.arange(rows - step, FIRST_ORIGIN - 1, -step)[::-1]
 
 
@@ -116,9 +126,12 @@ def roll(
         pooled = gather(columns(sample), cutoffs[:-1], horizon, blending).pooled()
     shared = panel_weights(pooled, blending) if pooled is not None else np.zeros(0)
 
+    shape = (len(cutoffs), horizon, size)
     out = Rolling(
         cutoffs,
-        *(np.full((len(cutoffs), horizon, size), np.nan) for _ in range(3)),
+        point=np.full(shape, np.nan),
+        actual=np.full(shape, np.nan),
+        slope=np.full(shape, np.nan),
         state={name: np.zeros((len(cutoffs), size)) for name in STATES},
         parts={name: np.zeros((horizon, size)) for name in ("last_year", "growth", "holiday", "residual")},
         weights=np.zeros((len(blending.prior), size)) if weights is None else weights,
@@ -191,7 +204,9 @@ def _forecast(
         height = part.height(slice(int(c), int(c) + 1), stretch)
         point = (base + config.residual_keep * near[c] * decay * height) * effect[stretch]
         out.point[i][:, at] = point
-        back = part.back[0][np.maximum(np.arange(stretch.start - 1, stretch.stop + 1), 0).clip(max=rows + horizon - 1)]
+        back = part.back[0][
+            np.maximum(np.arange(stretch.start - 1, stretch.stop + 1), 0).clip(max=rows + horizon - 1)
+        ]
         slip = np.maximum(np.abs(back[2:] - back[1:-1]), np.abs(back[:-2] - back[1:-1]))
         out.slope[i][:, at] = np.nan_to_num(slip / np.maximum(np.abs(base), 1e-9)).clip(max=2.0)
         known = min(horizon, rows - int(c))

@@ -21,8 +21,9 @@ _METHODS = ("storecast", *BASELINES)
 def score(rows: pd.DataFrame, levels: Sequence[float]) -> dict[str, float]:
     """All figures of one set of back-test rows (columns of ``Backtest.rows``).
 
-    ``wmae`` and ``wmae:<naive>`` in dollars, ``fva:<naive>`` = the naive's wmae minus ours; ``wape``, ``bias``,
-    ``rmsse`` as ratios; ``coverage-80`` in percent and ``width-80`` in dollars for each level; ``rows``.
+    ``wmae`` and ``wmae:<naive>`` in dollars, ``fva:<naive>`` = the naive's wmae minus ours; ``wape``,
+    ``bias``, ``rmsse`` as ratios; ``coverage-80`` in percent and ``width-80`` in dollars for each level;
+    ``rows``.
     """
     y, weight = rows[Y].to_numpy(), rows["weight"].to_numpy()
     out: dict[str, float] = {"rows": float(len(rows))}
@@ -45,7 +46,10 @@ def score(rows: pd.DataFrame, levels: Sequence[float]) -> dict[str, float]:
 def _mean_rmsse(rows: pd.DataFrame) -> float:
     squared = (rows[Y] - rows["storecast"]) ** 2
     groups = pd.DataFrame({"mse": squared, "scale": rows["naive_mse"]}).groupby(rows[UNIQUE_ID]).mean()
-    values = [rmsse(np.zeros(1), np.array([np.sqrt(m)]), s) for m, s in zip(groups["mse"], groups["scale"], strict=True)]
+    values = [
+        rmsse(np.zeros(1), np.array([np.sqrt(m)]), s)
+        for m, s in zip(groups["mse"], groups["scale"], strict=True)
+    ]
     known = [v for v in values if np.isfinite(v)]
     return float(np.mean(known)) if known else float("nan")
 
@@ -68,7 +72,8 @@ def horizon_bucket(rows: pd.DataFrame) -> pd.Series:
 
 
 def scores(result: Backtest) -> dict[str, object]:
-    """The whole report: ``all``, each higher level, and tables ``by_store``, ``by_horizon``, ``by_holiday``."""
+    """The whole report: ``all``, each higher level, and tables ``by_store``, ``by_horizon``,
+    ``by_holiday``."""
     rows = result.rows
     bucket = horizon_bucket(rows)
     holiday = pd.Series(np.where(rows["weight"] > 1.0, "holiday", "other"), index=rows.index, name="holiday")

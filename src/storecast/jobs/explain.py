@@ -23,8 +23,8 @@ def explain(
     weeks: Iterable[int],
     calendar: Calendar,
     advance: Callable[[float], None] = lambda share: None,
-) -> tuple[list[Explanation], str]:
-    """Explanations of ``key`` (a series, store or the total, by ``request.by``) for ``weeks`` ahead, and in words
-    which model made the forecasts."""
+) -> tuple[tuple[Explanation, ...], str]:
+    """Explanations of ``key`` (a series, store or the total, by ``request.by``) for ``weeks`` ahead, and in
+    words which model made the forecasts."""
     forecaster, made_by, _ = serving(source, registry, path, request, calendar, (), advance)
     return reasons(forecaster, key, list(weeks), level=request.by), made_by

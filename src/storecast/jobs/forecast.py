@@ -21,7 +21,8 @@ __all__ = ["ForecastRequest", "ForecastResult", "forecast", "forecast_table", "s
 
 @dataclass(frozen=True)
 class ForecastRequest:
-    """``by``: series, store or total; ``like``: key of a series without history -> the series it resembles."""
+    """``by``: series, store or total; ``like``: key of a series without history -> the series it
+    resembles."""
 
     name: str = "storecast"
     config: ForecasterConfig | None = None
@@ -34,7 +35,8 @@ class ForecastRequest:
 @dataclass(frozen=True)
 class ForecastResult:
     """``table``: ``unique_id, ds, storecast, storecast-lo-80, ...`` and ``note`` where a forecast rests on
-    another's history; ``made_by``: in words, which model and why; ``version`` None where fitted on the spot."""
+    another's history; ``made_by``: in words, which model and why; ``version`` None where fitted on the
+    spot."""
 
     table: pd.DataFrame
     forecaster: Forecaster

@@ -53,7 +53,15 @@ def run(
 ) -> RunResult:
     """Train on the sales at ``path``; write forecasts, back-test and report into ``folder``."""
     result = train(
-        source, registry, path, request, calendar, created=created, events=events, writer=writer, advance=advance
+        source,
+        registry,
+        path,
+        request,
+        calendar,
+        created=created,
+        events=events,
+        writer=writer,
+        advance=advance,
     )
     advance("Write", 0.0)
     forecaster, files = result.forecaster, {}

@@ -34,8 +34,9 @@ class SampleWriter(Protocol):
 
 
 def write_sample(writer: SampleWriter, path: str, spec: SampleSpec, shape: str, series: int = 0) -> int:
-    """Write the sample of ``spec`` as ``shape`` (store, kaggle or long), or ``series`` plain series in the long
-    shape where that is not 0; returns the number of rows. Raises RequestError where they do not go together."""
+    """Write the sample of ``spec`` as ``shape`` (store, kaggle or long), or ``series`` plain series in the
+    long shape where that is not 0; returns the number of rows. Raises RequestError where they do not go
+    together."""
     if series:
         if shape == "kaggle":
             raise RequestError(
@@ -45,7 +46,7 @@ def write_sample(writer: SampleWriter, path: str, spec: SampleSpec, shape: str, 
                 found="--shape kaggle",
                 remedy="Leave out --shape.",
             )
-        return writer.table(path, make_large(series, spec.weeks, spec.seed, spec.first_week))
+        return writer.table(path, make_large(series, spec.weeks, spec.seed, first_week=spec.first_week))
     if shape == "kaggle" and not spec.departments:
         raise RequestError(
             "The Kaggle shape holds departments.",

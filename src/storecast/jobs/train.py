@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from storecast import __version__
-from storecast.forecasting.baselines import BASELINES
 from storecast.forecasting.backtest import Backtest, backtest, rolling_cutoffs
+from storecast.forecasting.baselines import BASELINES
 from storecast.forecasting.calendar import Calendar
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
@@ -27,8 +27,8 @@ _NO_ADVANCE: Callable[[str, float], None] = lambda stage, share: None  # noqa: E
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """``gate_windows`` cutoffs, ``gate_horizon`` weeks ahead each and as far apart, judge the model; ``promote``:
-    make what serves the champion."""
+    """``gate_windows`` cutoffs, ``gate_horizon`` weeks ahead each and as far apart, judge the model;
+    ``promote``: make what serves the champion."""
 
     name: str = "storecast"
     config: ForecasterConfig = field(default_factory=ForecasterConfig)
@@ -42,8 +42,8 @@ class TrainRequest:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """``data`` as read, the ``gate``'s verdict on ``judged`` (None: too short a history), the ``forecaster`` that
-    serves, its ``version``, and ``candidate``, the version that did not pass, if any."""
+    """``data`` as read, the ``gate``'s verdict on ``judged`` (None: too short a history), the
+    ``forecaster`` that serves, its ``version``, and ``candidate``, the version that did not pass, if any."""
 
     data: SalesData
     panel: Panel
@@ -83,7 +83,8 @@ def train(
     writer: ReportWriter | None = None,
     advance: Callable[[str, float], None] = _NO_ADVANCE,
 ) -> TrainResult:
-    """Read the sales at ``path``, fit, judge, register and promote; raises DataError, RequestError or RegistryError.
+    """Read the sales at ``path``, fit, judge, register and promote; raises DataError, RequestError or
+    RegistryError.
 
     What serves is the model if it beats both naives beyond noise, else the better naive; both are registered.
     """
@@ -99,11 +100,11 @@ def train(
     forecaster: Forecaster | None = None
     for i, name in enumerate(fits):
         config = replace(request.config, model=name)
-        forecaster = Forecaster.fit(
-            panel, config, calendar, events, lambda share, i=i: advance("Fit", (i + share) / len(fits))
-        )
+        forecaster = Forecaster.fit(panel, config, calendar, events, lambda share: advance("Fit", share))
         advance("Register", i / len(fits))
-        versions.append(_register(registry, forecaster, data, judged, gate, request, calendar, path, created, writer))
+        versions.append(
+            _register(registry, forecaster, data, judged, gate, request, calendar, path, created, writer)
+        )
     advance("Register", 1.0)
     assert forecaster is not None
     if request.promote:
@@ -195,12 +196,24 @@ def _register(
     if writer is not None:
         panel = Panel.from_frame(data.panel)
         report = RunReport(
-            request.name, created, source, request.unit, data.report, panel, calendar, forecaster, judged, gate, 0
+            request.name,
+            created,
+            source,
+            request.unit,
+            data.report,
+            panel,
+            calendar,
+            forecaster,
+            judged,
+            gate,
+            0,
         )
         files = writer.pictures(report)
     return registry.register(
         request.name,
-        content_of(forecaster, data_digest=data.digest, metrics=metrics, gate=gate.as_dict(), calendar=calendar.name),
+        content_of(
+            forecaster, data_digest=data.digest, metrics=metrics, gate=gate.as_dict(), calendar=calendar.name
+        ),
         params=_flat(asdict(config)) | {"boosting_weight": forecaster.correction.weight},
         metrics=metrics,
         tags={

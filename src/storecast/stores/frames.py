@@ -30,7 +30,8 @@ def check_kind(path: Path) -> None:
 
 
 def write_frame(frame: pd.DataFrame, path: Path, *, missing: str = "") -> None:
-    """Write ``frame`` as CSV or Parquet by the name's ending; raises RequestError where it cannot be written."""
+    """Write ``frame`` as CSV or Parquet by the name's ending; raises RequestError where it cannot be
+    written."""
     check_kind(path)
     with beside(path) as file:
         if path.suffix.lower() == ".parquet":
@@ -55,7 +56,8 @@ class FrameFiles:
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that takes its place when the block ends well, and goes when it does not."""
+    """A temporary file beside ``path`` that takes its place when the block ends well, and goes when it does
+    not."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -88,7 +88,10 @@ def events(path: Path | None) -> Sequence[Event]:
     if path is None:
         return ()
     frame = read_events(path)
-    columns = [frame[name].fillna("").astype(str) if name in frame else [""] * len(frame) for name in ("series", "block")]
+    columns = [
+        frame[name].fillna("").astype(str) if name in frame else [""] * len(frame)
+        for name in ("series", "block")
+    ]
     return tuple(
         Event(str(kind), np.datetime64(first, "D"), np.datetime64(last, "D"), str(series), str(block))
         for kind, first, last, series, block in zip(

@@ -1,0 +1,79 @@
+"""What is done to any model's rolling origins before they are published: limits, stand-ins, levels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.forecasting.hierarchy import Level, fit_level
+from storecast.forecasting.rolling import Groups, Rolling
+from storecast.forecasting.timeline import YEAR
+
+if TYPE_CHECKING:
+    from storecast.forecasting.panel import Panel
+
+__all__ = ["fit_levels", "groups_of", "limit", "stand_in"]
+
+Float = NDArray[np.float64]
+_HEADROOM = 2.0  # times the highest week known
+
+
+def groups_of(panel: Panel) -> Groups:
+    """Blocks and stores of the panel's series as indices."""
+    block = np.unique(panel.blocks, return_inverse=True)[1].astype(np.int64)
+    store = np.unique(panel.stores, return_inverse=True)[1].astype(np.int64)
+    return Groups(block, store, panel.hierarchical)
+
+
+def limit(rolling: Rolling, values: Float, closed: NDArray[np.bool_]) -> None:
+    """Keep points within a wide range of what was ever sold; a closed week ahead sells nothing."""
+    known = np.isfinite(values)
+    highest = np.where(known, values, 0.0).max(axis=0)
+    lowest = np.minimum(np.where(known, values, 0.0).min(axis=0), 0.0)
+    some = known.any(axis=0)
+    np.clip(
+        rolling.point,
+        np.where(some, lowest, -np.inf),
+        np.where(some & (highest > 0), _HEADROOM * highest, np.inf),
+        out=rolling.point,
+    )
+    rolling.point[-1][closed] = 0.0
+
+
+def stand_in(rolling: Rolling, values: Float, panel: Panel, groups: Groups) -> dict[str, str]:
+    """Give series without any history their block's mean, and say which forecasts rest on others' history."""
+    known = np.isfinite(values).sum(axis=0)
+    notes = {}
+    for i in np.flatnonzero(known == 0):
+        peers = (groups.block == groups.block[i]) & (known > 0)
+        peers = peers if peers.any() else known > 0
+        for values_ in (rolling.point, rolling.slope):
+            values_[..., i] = values_[..., peers].mean(axis=-1)
+        for part in rolling.parts.values():
+            part[..., i] = part[..., peers].mean(axis=-1)
+        rolling.state["usual"][:, i] = rolling.state["usual"][:, peers].mean(axis=-1)
+        notes[str(panel.keys[i])] = "no history: the mean of its block"
+    for i in np.flatnonzero((known > 0) & (known < YEAR)):
+        notes[str(panel.keys[i])] = f"{known[i]} weeks of history: its season is its block's"
+    return notes
+
+
+def fit_levels(rolling: Rolling, panel: Panel, groups: Groups, values: Float) -> dict[str, Level]:
+    """Bands of the series, of the stores where they have departments, and of the total."""
+    size = len(panel.keys)
+    never_negative = np.where(np.isfinite(values), values, 0.0).min(axis=0) >= 0.0
+    floor = np.where(never_negative, 0.0, -np.inf)
+    levels = {"series": fit_level(rolling, np.arange(size), panel.keys, groups.block, floor)}
+    if groups.hierarchical:
+        names = np.unique(panel.stores)
+        levels["store"] = fit_level(
+            rolling, groups.store, names, np.zeros(len(names), dtype=np.int64), np.zeros(len(names))
+        )
+    if size > 1:
+        whole = np.zeros(size, dtype=np.int64)
+        levels["total"] = fit_level(
+            rolling, whole, np.array(["total"]), np.zeros(1, dtype=np.int64), np.zeros(1)
+        )
+    return levels
