@@ -145,7 +145,7 @@ def test_single_weeks_would_promote_noise() -> None:
 
 
 def test_harm_in_holiday_weeks_blocks() -> None:
-    """Better in all, but worse than a naive in holiday weeks beyond noise: the naive serves and the reason says so."""
+    """Better in all, but worse than a naive in holiday weeks: the naive serves and the reason says so."""
     rng = np.random.default_rng(4)
     gain = 200 + 30 * rng.standard_normal(60)
     gain[HOLIDAYS - 1 :: HOLIDAYS] = -80 + 10 * rng.standard_normal(10)
