@@ -93,7 +93,7 @@ def validate(data: Data, sheet: Sheet = None, dayfirst: DateOrder = None, as_jso
     from storecast.jobs.validate import validate as check
     from storecast.wiring import batch
 
-    report = check(batch.SalesFiles(sheet, dayfirst), data)
+    report = check(batch.sales_files(sheet, dayfirst), data)
     if as_json:
         print_json(report.as_dict())
     else:

@@ -67,7 +67,7 @@ def train(
     )
     with progress() as advance:
         result = fit(
-            batch.SalesFiles(sheet, dayfirst),
+            batch.sales_files(sheet, dayfirst),
             batch.registry(settings),
             data,
             request,
@@ -138,7 +138,7 @@ def backtest(
     )
     with progress() as advance:
         result = roll_back(
-            batch.SalesFiles(sheet, dayfirst),
+            batch.sales_files(sheet, dayfirst),
             data,
             request,
             batch.calendar(country, calendar),
@@ -212,7 +212,7 @@ def forecast(
     )
     with progress() as advance:
         result = make(
-            batch.SalesFiles(sheet, dayfirst),
+            batch.sales_files(sheet, dayfirst),
             batch.registry(settings),
             data,
             request,
@@ -230,25 +230,18 @@ def forecast(
     screen.print(f"{keys:,} series x {horizon} weeks by {result.made_by}.")
     if out is None:
         shown = result.table.head(20)
-        cells = [
-            [
-                str(v)
-                if i == 0
-                else f"{v:%Y-%m-%d}"
-                if i == 1
-                else v
-                if isinstance(v, str)
-                else money(v, settings.unit)
-                for i, v in enumerate(row)
-            ]
-            for row in shown.itertuples(index=False)
-        ]
-        table(
-            "Forecasts" if len(shown) == len(result.table) else "First forecasts", list(shown.columns), cells
-        )
+        heads = [str(c).replace("storecast-", "").replace("-", " ") for c in shown.columns]
+        cells = [[_cell(value, settings.unit) for value in row] for row in shown.itertuples(index=False)]
+        table("Forecasts" if len(shown) == len(result.table) else "First forecasts", heads, cells)
         screen.print("All of them: add --out forecast.csv")
     else:
         screen.print(f"Wrote {out}")
+
+
+def _cell(value: object, unit: str) -> str:
+    if isinstance(value, float):
+        return money(value, unit)
+    return f"{value:%Y-%m-%d}" if isinstance(value, datetime) else str(value)
 
 
 def explain(
@@ -286,7 +279,7 @@ def explain(
     )
     with progress() as advance:
         found, made_by = reasons(
-            batch.SalesFiles(sheet, dayfirst),
+            batch.sales_files(sheet, dayfirst),
             batch.registry(settings),
             data,
             request,

@@ -16,8 +16,12 @@ from rich.table import Table
 
 __all__ = ["errors", "money", "print_json", "progress", "screen", "table"]
 
+_PIPED_WIDTH = 160  # of tables that do not go to a terminal
+
 screen = Console(soft_wrap=True, highlight=False)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
+if not screen.is_terminal:
+    screen.width = _PIPED_WIDTH
 
 
 def money(value: float, unit: str = "$") -> str:

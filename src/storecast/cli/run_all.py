@@ -56,7 +56,7 @@ def run(
     )
     with progress() as advance:
         result = run_all(
-            batch.SalesFiles(sheet, dayfirst),
+            batch.sales_files(sheet, dayfirst),
             batch.registry(settings),
             batch.report_writer(),
             batch.table_writer(),

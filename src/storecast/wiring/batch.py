@@ -1,11 +1,13 @@
-"""Everything the batch jobs need, made from the settings."""
+"""Everything the batch jobs need, made from the settings.
+
+What is slow to import and not always needed (pictures) is imported where it is made.
+"""
 
 from __future__ import annotations
 
 import getpass
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,41 +16,36 @@ import numpy as np
 from storecast.forecasting.backtest import Backtest
 from storecast.forecasting.calendar import US_RETAIL, Calendar
 from storecast.forecasting.events import Event
-from storecast.forecasting.quality import SalesData
+from storecast.forecasting.quality import SalesSource
 from storecast.ports import Registry, ReportWriter
 from storecast.settings import Settings
 from storecast.stores.calendars import country_calendar, file_calendar
 from storecast.stores.event_files import read_events
 from storecast.stores.frames import FrameFiles, write_bytes
 from storecast.stores.registry import MlflowRegistry
-from storecast.stores.report import HtmlReport, backtest_picture
-from storecast.stores.sales_files import read_sales
+from storecast.stores.sales_files import SalesFiles
 from storecast.stores.sample_files import SampleFiles
 
 __all__ = [
-    "SalesFiles",
     "calendar",
     "clock",
     "draw_backtest",
     "events",
     "registry",
     "report_writer",
+    "sales_files",
     "sales_writer",
     "table_writer",
     "user",
 ]
 
 
-@dataclass(frozen=True)
-class SalesFiles:
-    """The port of sales data, on files; options as on the command line."""
+_NO_END = np.timedelta64(3650, "D")  # an event without a last week goes on
 
-    sheet: str | None = None
-    dayfirst: bool | None = None
 
-    def read(self, path: str) -> SalesData:
-        """Read and check the sales at ``path``."""
-        return read_sales(path, sheet=self.sheet, dayfirst=self.dayfirst)
+def sales_files(sheet: str | None, dayfirst: bool | None) -> SalesSource:
+    """Sales data on files; options as on the command line."""
+    return SalesFiles(sheet=sheet, dayfirst=dayfirst)
 
 
 def registry(settings: Settings) -> Registry:
@@ -58,6 +55,8 @@ def registry(settings: Settings) -> Registry:
 
 def report_writer() -> ReportWriter:
     """The HTML report."""
+    from storecast.stores.report import HtmlReport
+
     return HtmlReport()
 
 
@@ -73,6 +72,8 @@ def table_writer() -> FrameFiles:
 
 def draw_backtest(result: Backtest, path: Path) -> None:
     """Draw a back-test into a PNG."""
+    from storecast.stores.report import backtest_picture
+
     write_bytes(backtest_picture(result), path)
 
 
@@ -88,15 +89,13 @@ def events(path: Path | None) -> Sequence[Event]:
     if path is None:
         return ()
     frame = read_events(path)
-    columns = [
-        frame[name].fillna("").astype(str) if name in frame else [""] * len(frame)
-        for name in ("series", "block")
-    ]
+    first = frame["first_week"].to_numpy(dtype="datetime64[D]")
+    last = frame["last_week"].to_numpy(dtype="datetime64[D]")
+    last = np.where(np.isnat(last), first + _NO_END, last)
+    words = frame[["kind", "series", "block"]].astype(str)
     return tuple(
-        Event(str(kind), np.datetime64(first, "D"), np.datetime64(last, "D"), str(series), str(block))
-        for kind, first, last, series, block in zip(
-            frame["kind"], frame["first_week"], frame["last_week"], *columns, strict=True
-        )
+        Event(kind, start, end, series, block)
+        for (kind, series, block), start, end in zip(words.to_numpy(), first, last, strict=True)
     )
 
 
