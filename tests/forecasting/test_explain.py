@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from storecast.errors import ArtifactError, RequestError
 from storecast.forecasting.calendar import US_RETAIL
+from storecast.forecasting.events import Event
 from storecast.forecasting.explain import EXOGENOUS, STEPS, explain, step_cents
 from storecast.forecasting.forecaster import PARTS, Forecaster, ForecasterConfig
 from storecast.forecasting.panel import Panel
@@ -216,6 +217,18 @@ def test_every_model_is_explained(model: str) -> None:
             assert by_name["boosting"] == 0
             if model == "seasonal-naive":
                 assert by_name == dict.fromkeys(ORDER, 0) | {"last_year": e.cents}
+
+
+def test_a_closed_week_is_a_limit() -> None:
+    """What a known closure takes away stands in the last step, not among the model's own."""
+    panel = Panel.from_frame(make_sample(SampleSpec(stores=3, weeks=110)))
+    key = str(panel.keys[0])
+    closed = Event("closure", panel.weeks[-1] + 14, panel.weeks[-1] + 14, series=key)
+    fitted = Forecaster.fit(panel, ForecasterConfig(horizon=4), US_RETAIL, [closed])
+    open_, shut = explain(fitted, key, [1, 2])
+    assert shut.forecast == 0.0 < open_.forecast
+    assert shut.steps[-1].cents == -sum(s.cents for s in shut.steps[:-1]) < 0
+    assert abs(open_.steps[-1].cents) <= 1
 
 
 def test_an_explanation_is_plain_json(departments: Forecaster) -> None:

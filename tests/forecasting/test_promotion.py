@@ -144,6 +144,17 @@ def test_single_weeks_would_promote_noise() -> None:
     assert passes / runs > 0.11
 
 
+def test_noise_rarely_blocks() -> None:
+    """With no true difference in any segment, one is called worse in about 5 % of worlds or fewer."""
+    rng = np.random.default_rng(14)
+    blocked = []
+    for _ in range(400):
+        rows = _rows({name: 100 * _autoregressive(rng, 52, 0.3) for name in ("a", "b")}, series=1)
+        report = judge(rows, model="blend", draws=500)
+        blocked.append(any(v.verdict == "worse" for v in report.segments if v.segment != "all"))
+    assert np.mean(blocked) <= 0.06
+
+
 def test_harm_in_holiday_weeks_blocks() -> None:
     """Better in all, but worse than a naive in holiday weeks: the naive serves and the reason says so."""
     rng = np.random.default_rng(4)

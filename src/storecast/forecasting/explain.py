@@ -26,7 +26,7 @@ STEPS = {
     "holiday": "Holiday and Easter",
     "residual": "Recent weeks ran above or below forecast",
     "boosting": "Boosting: pattern in what was left over",
-    "limits": "Limits and rounding",
+    "limits": "Limits, closed weeks and rounding",
 }
 EXOGENOUS = ("temperature", "fuel_price", "cpi", "unemployment", "markdowns")
 _USES_EXOGENOUS = ("boosting",)  # models that read them
