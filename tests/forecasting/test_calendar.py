@@ -27,9 +27,11 @@ from tests.forecasting.panels import weeks_from
 
 # The weeks that the public data set flags, as its schema describes them: Super Bowl, Labor Day,
 # Thanksgiving and the week after Christmas, by the Friday that ends them.
-FLAGGED = """
-2010-02-12 2010-09-10 2010-11-26 2010-12-31 2011-02-11 2011-09-09 2011-11-25 2011-12-30 2012-02-10 2012-09-07
-""".split()
+FLAGGED = [
+    "2010-02-12", "2010-09-10", "2010-11-26", "2010-12-31",
+    "2011-02-11", "2011-09-09", "2011-11-25", "2011-12-30",
+    "2012-02-10", "2012-09-07",
+]  # fmt: skip
 
 
 def test_easter_on_published_dates():
@@ -99,7 +101,7 @@ def test_weights_flag_the_weeks_that_the_public_data_set_flags():
 
 @given(st.dates(date(1990, 1, 1), date(2060, 1, 1)), st.integers(-800, 800), st.integers(1, 120))
 def test_each_day_falls_in_one_week_of_seven_days(first: date, offset: int, count: int):
-    """A Monday anchor starts its week, any other ends it; week_of finds the week whose seven days hold the day."""
+    """A Monday anchor starts its week, any other ends it; week_of finds the week that holds the day."""
     weeks = weeks_from(first.isoformat(), count)
     day = first + timedelta(days=offset)
     starts = first if first.weekday() == 0 else first - timedelta(days=6)
@@ -174,8 +176,12 @@ def test_listed_days_are_sorted_into_fixed_moving_and_snapping():
         for rule in calendar.rules
     }
     assert kinds == {
-        "Christmas Day": "", "Good Friday": "moves", "Labour Day": "", "Ramadan": "moves", "Thanksgiving": "snaps",
-    }  # fmt: skip
+        "Christmas Day": "",
+        "Good Friday": "moves",
+        "Labour Day": "",
+        "Ramadan": "moves",
+        "Thanksgiving": "snaps",
+    }
     assert all(rule.weighted for rule in calendar.rules)
     unweighted = Calendar.from_dates("a", {"x": _listed("2012-12-25")}, weighted=False)
     assert not unweighted.rules[0].weighted

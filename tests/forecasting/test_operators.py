@@ -30,7 +30,7 @@ def test_ratio_knows_nothing_where_the_bottom_is_not_positive():
 
 @given(VALUES, st.data())
 def test_look_back_by_a_loop(values: np.ndarray, data: st.DataObject):
-    """Known neighbours speak by their weight; below 0.3 of the weight, or outside the rows, nothing is known."""
+    """Known neighbours speak by their weight; below 0.3 of it, or outside the rows, nothing is known."""
     rows = data.draw(st.integers(1, 12))
     low = np.array(data.draw(st.lists(st.integers(-3, len(values) + 2), min_size=rows, max_size=rows)))
     parts = st.sampled_from([0.0, 0.1, 0.25, 0.29, 0.31, 0.5, 0.69, 0.71, 0.9])
@@ -90,7 +90,7 @@ def test_smoothed_keeps_a_level_over_missing_weeks():
 
 
 def test_smoothed_over_decades_without_a_value():
-    """A series that ended, or had not begun, thousands of weeks ago keeps what is known and warns of nothing."""
+    """A series that ended, or had not begun, for thousands of weeks keeps what is known."""
     values = np.full((3000, 2), math.nan)
     values[:100, 0] = 5.0
     values[2900:, 1] = 5.0
