@@ -22,6 +22,7 @@ A missing row is a missing week: it is NaN in the matrix and never zero.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,6 +41,7 @@ __all__ = [
     "Y",
     "forecast_frame",
     "known_columns",
+    "natural_order",
 ]
 
 UNIQUE_ID, DS, Y, STORE, DEPT = "unique_id", "ds", "y", "store", "dept"
@@ -73,7 +75,8 @@ class Panel:
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Panel:
         """Pivot a long frame (columns above) to matrices; the frame must have passed ``quality``."""
-        keys, column = np.unique(frame[UNIQUE_ID].to_numpy(dtype=str), return_inverse=True)
+        column, names = pd.factorize(frame[UNIQUE_ID], sort=True)
+        keys = np.asarray(names, dtype=str)
         ds = frame[DS].to_numpy(dtype="datetime64[D]")
         weeks = np.arange(ds.min(), ds.max() + 1, 7)
         row = ((ds - ds.min()).astype(np.int64)) // 7
@@ -92,7 +95,7 @@ class Panel:
 
         return cls(
             weeks=weeks,
-            keys=keys.astype(str),
+            keys=keys,
             values=matrix(Y),
             stores=label(STORE),
             blocks=label(DEPT),
@@ -136,6 +139,14 @@ def _flagged(frame: pd.DataFrame, row: NDArray[np.int64], weeks: int) -> NDArray
     out = np.zeros(weeks, dtype=bool)
     out[row[frame[IS_HOLIDAY].to_numpy(dtype=bool)]] = True
     return out
+
+
+def natural_order(keys: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Indices that sort keys as people do: ``2`` before ``10``, ``1_9`` before ``1_10``."""
+    parts = [
+        [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in re.split(r"(\d+)", k) if p] for k in keys
+    ]
+    return np.array(sorted(range(len(keys)), key=parts.__getitem__), dtype=np.int64)
 
 
 def known_columns(levels: tuple[float, ...]) -> list[str]:

@@ -12,7 +12,7 @@ from storecast.errors import RequestError
 from storecast.forecasting.calendar import Calendar
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
-from storecast.forecasting.panel import Panel, forecast_frame
+from storecast.forecasting.panel import Panel, forecast_frame, natural_order
 from storecast.forecasting.quality import SalesSource
 from storecast.ports import Registry
 
@@ -105,11 +105,14 @@ def forecast_table(
     forecaster: Forecaster, horizon: int, levels: tuple[float, ...], by: str = "series"
 ) -> pd.DataFrame:
     """Long table of the first ``horizon`` weeks at one level of the hierarchy."""
-    columns = {"storecast": forecaster.points(by)[:horizon]}
+    points = forecaster.points(by)
+    keys = forecaster.levels[by].keys
+    order = natural_order(keys)
+    columns = {"storecast": points[:horizon, order]}
     for level in sorted(levels):
-        low, high = forecaster.limits(level, by)
-        columns[f"storecast-lo-{level:g}"], columns[f"storecast-hi-{level:g}"] = low[:horizon], high[:horizon]
-    table = forecast_frame(forecaster.levels[by].keys, forecaster.weeks[:horizon], columns)
+        for side, limit in zip(("lo", "hi"), forecaster.limits(level, by), strict=True):
+            columns[f"storecast-{side}-{level:g}"] = limit[:horizon, order]
+    table = forecast_frame(keys[order], forecaster.weeks[:horizon], columns)
     if by == "series" and forecaster.notes:
         table["note"] = table["unique_id"].map(forecaster.notes).fillna("")
     return table
