@@ -84,6 +84,12 @@ def test_cents_add_up_whatever_the_steps(running: Float) -> None:
             assert abs(int(cents[k, n]) - exact) < 1 + Fraction(1, 1000)
 
 
+def test_cents_add_up_where_floats_do_not() -> None:
+    """Steps of trillions, whose differences lose the last bits, still add up to the cent."""
+    running = np.random.default_rng(0).uniform(-1e13, 1e13, (6, 2000))
+    assert (step_cents(running).sum(axis=0) == np.rint(running[-1] * 100)).all()
+
+
 @given(arrays(np.float64, (6, 2), elements=st.sampled_from([-7.25, 0.0, 0.005, 3.333, 19.999, 1e7 + 1 / 3])))
 def test_a_step_that_changes_nothing_is_nothing(running: Float) -> None:
     """A step that leaves the forecast where it was has 0 cents: nobody reads an effect that is not there."""
