@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from storecast.cli.options import Data, DateOrder, Json, Sheet
-from storecast.cli.output import money, print_json, screen, table
+from storecast.cli.output import money, print_json, program, screen, table
 
 __all__ = ["sample", "validate"]
 
@@ -78,7 +78,7 @@ def sample(
     )
     rows = write_sample(batch.sales_writer(), str(out), spec, shape.value, series)
     screen.print(f"Wrote {rows:,} rows to {out}.")
-    screen.print(f"Next: storecast validate {out}")
+    screen.print(f"Next: {program()} validate {out}")
 
 
 def validate(data: Data, sheet: Sheet = None, dayfirst: DateOrder = None, as_json: Json = False) -> None:
@@ -123,4 +123,4 @@ def _show(path: str, report: dict[str, object]) -> None:
         ]
         table("Findings", ["severity", "row", "column", "rows", "what", "remedy"], rows)
     if report["status"] != "refused":
-        screen.print(f"Next: storecast backtest {path}   or   storecast run {path}")
+        screen.print(f"Next: {program()} backtest {path}   or   {program()} run {path}")

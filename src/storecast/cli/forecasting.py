@@ -23,7 +23,7 @@ from storecast.cli.options import (
     Sheet,
     parse_levels,
 )
-from storecast.cli.output import money, print_json, progress, screen, table
+from storecast.cli.output import money, print_json, program, progress, screen, table
 
 __all__ = ["backtest", "explain", "forecast", "train"]
 
@@ -81,7 +81,7 @@ def train(
         print_json(training_dict(result))
         return
     show_training(result, request.unit)
-    screen.print(f"Next: storecast forecast {data} --horizon 13 --out forecast.csv")
+    screen.print(f"Next: {program()} forecast {data} --horizon 13 --out forecast.csv")
 
 
 def backtest(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from storecast.cli.options import Json, Name
-from storecast.cli.output import print_json, screen, table
+from storecast.cli.output import print_json, program, screen, table
 
 __all__ = ["app"]
 
@@ -34,16 +34,16 @@ def list_(name: Name = None, as_json: Json = False) -> None:
             str(v.version),
             ", ".join(v.aliases),
             v.tags.get("model", ""),
-            v.tags.get("cutoff", ""),
+            v.tags.get("cutof", ""),
             f"{v.metrics['wmae']:,.0f}" if "wmae" in v.metrics else "",
             v.created,
             v.digest[:12],
         ]
         for v in found.versions
     ]
-    table(found.name, ["version", "alias", "model", "cutoff", "wmae", "created", "digest"], rows)
+    table(found.name, ["version", "alias", "model", "cutof", "wmae", "created", "digest"], rows)
     if not rows:
-        screen.print("Nothing is registered yet. Next: storecast train DATA")
+        screen.print(f"Nothing is registered yet. Next: {program()} train DATA")
 
 
 @app.command()
@@ -97,7 +97,7 @@ def promote(version: Version, why: Why, name: Name = None) -> None:
     settings = Settings()
     done = move(batch.registry(settings), name or settings.name, version, who=batch.user(), why=why)
     screen.print(f"Champion is version {done.version.version}; before: {done.previous or 'none'}.")
-    screen.print(f"Back again: storecast models rollback --why '...'{f' --name {name}' if name else ''}")
+    screen.print(f"Back again: {program()} models rollback --why '...'{f' --name {name}' if name else ''}")
 
 
 @app.command()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["errors", "money", "print_json", "progress", "screen", "table"]
+__all__ = ["errors", "money", "print_json", "program", "progress", "screen", "table"]
 
 _PIPED_WIDTH = 160  # of tables that do not go to a terminal
 
@@ -22,6 +25,15 @@ screen = Console(soft_wrap=True, highlight=False)
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 if not screen.is_terminal:
     screen.width = _PIPED_WIDTH
+
+
+def program() -> str:
+    """How this program is called here: its name where the shell would find it, else its path."""
+    found = shutil.which("storecast")
+    here = Path(sys.argv[0])
+    if found and here.exists() and Path(found).samefile(here):
+        return "storecast"
+    return os.path.relpath(here) if here.name == "storecast" else "storecast"
 
 
 def money(value: float, unit: str = "$") -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from storecast.cli.options import CalendarFile, Country, DateOrder, EventsFile, Json, Model, Name, Sheet
-from storecast.cli.output import print_json, progress, screen
+from storecast.cli.output import print_json, program, progress, screen
 
 __all__ = ["run"]
 
@@ -79,7 +79,7 @@ def run(
     screen.print()
     screen.print("Next:")
     screen.print(f"  open {result.files['Report']} in a browser")
-    screen.print(f"  storecast explain {data} {first} --week 1        why this number")
-    screen.print("  storecast models list                            what is registered, who serves")
+    screen.print(f"  {program()} explain {data} {first} --week 1      why this number")
+    screen.print(f"  {program()} models list      what is registered, and what serves")
     if "sample" in data:
-        screen.print("  make run DATA=your-sales.csv                     the same on your own data")
+        screen.print("  make run DATA=your-sales.csv      the same on your own data")
