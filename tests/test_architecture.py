@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "storecast"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST, MEDIAN = 300, 132  # the usual module has about 120 lines
 # Those that take or give long frames; every other module of forecasting works on arrays.
-FRAMES = ("panel", "quality", "sample", "backtest")
+FRAMES = ("panel", "quality", "sample", "backtest", "scores", "frames")
 
 
 def _lint(folder: Path) -> tuple[int, str]:

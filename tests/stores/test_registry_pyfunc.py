@@ -13,7 +13,9 @@ import pytest
 
 from storecast.errors import RequestError
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
+from storecast.forecasting.frames import forecast_rows
 from storecast.forecasting.panel import Panel
+from storecast.forecasting.state import to_state
 from storecast.ports import ArtifactContent
 from storecast.stores.registry import MlflowRegistry
 from storecast.stores.registry_pyfunc import load_forecaster
@@ -34,7 +36,7 @@ def forecaster() -> Forecaster:
 @pytest.fixture(scope="module")
 def registry(forecaster: Forecaster, tmp_path_factory) -> MlflowRegistry:
     registry = MlflowRegistry(tmp_path_factory.mktemp("home"), clock=ticking_clock())
-    content = ArtifactContent(*forecaster.content())
+    content = ArtifactContent(*to_state(forecaster))
     registry.register("storecast", content, params={}, metrics={}, tags={}, files={})
     registry.promote("storecast", 1, who="Ann", why="first")
     return registry
@@ -49,15 +51,15 @@ def rows(forecaster: Forecaster) -> pd.DataFrame:
 def test_a_loaded_forecaster_forecasts_the_same(forecaster, registry, rows) -> None:
     """What comes back from the registry gives the same forecast and bands, bit for bit."""
     back = load_forecaster(registry.load("storecast", 1))
-    expected = forecaster.predict_frame(rows, [80, 95, 99])
-    pd.testing.assert_frame_equal(back.predict_frame(rows, [80, 95, 99]), expected, check_exact=True)
+    expected = forecast_rows(forecaster, rows, [80, 95, 99])
+    pd.testing.assert_frame_equal(forecast_rows(back, rows, [80, 95, 99]), expected, check_exact=True)
 
 
 def test_mlflow_predicts_what_the_forecaster_does(forecaster, registry, rows, monkeypatch) -> None:
     """``mlflow.pyfunc.load_model("models:/storecast@champion")`` gives the forecaster's own frame."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
     model = mlflow.pyfunc.load_model("models:/storecast@champion")
-    expected = forecaster.predict_frame(rows, [80, 95])
+    expected = forecast_rows(forecaster, rows, [80, 95])
     pd.testing.assert_frame_equal(model.predict(rows), expected, check_exact=True)
     by_weeks = rows[["unique_id"]].assign(horizon=np.tile(np.arange(1, 14), 4))
     found = model.predict(by_weeks, params={"level": [80]})

@@ -23,7 +23,7 @@ def explain(
     weeks: Iterable[int],
     calendar: Calendar,
     advance: Callable[[float], None] = lambda share: None,
-) -> tuple[tuple[Explanation, ...], str]:
+) -> tuple[list[Explanation], str]:
     """Explanations of ``key`` (a series, store or the total, by ``request.by``) for ``weeks`` ahead, and in
     words which model made the forecasts."""
     forecaster, made_by, _ = serving(source, registry, path, request, calendar, (), advance)

@@ -12,11 +12,13 @@ from storecast.errors import RequestError
 from storecast.forecasting.calendar import Calendar
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
-from storecast.forecasting.panel import Panel, forecast_frame, natural_order
+from storecast.forecasting.frames import forecast_rows, forecast_table
+from storecast.forecasting.panel import Panel
 from storecast.forecasting.quality import SalesSource
-from storecast.ports import Registry
+from storecast.forecasting.state import from_state
+from storecast.ports import ModelVersion, Registry
 
-__all__ = ["ForecastRequest", "ForecastResult", "forecast", "forecast_table", "serving"]
+__all__ = ["ForecastRequest", "ForecastResult", "forecast", "serving"]
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,18 @@ def forecast(
                 found=key,
                 remedy="Leave it out of --like.",
             )
-        copy = forecaster.predict_frame(
-            pd.DataFrame({"unique_id": other, "horizon": np.arange(1, request.horizon + 1)}), request.levels
+        copy = forecast_rows(
+            forecaster,
+            pd.DataFrame({"unique_id": other, "horizon": np.arange(1, request.horizon + 1)}),
+            request.levels,
         )
         table = pd.concat([table, copy.assign(unique_id=key, note=f"no history: as series {other}")])
     return ForecastResult(table.reset_index(drop=True), forecaster, made_by, version)
+
+
+def _load(registry: Registry, version: ModelVersion) -> Forecaster:
+    content = registry.load(version.name, version.version)
+    return from_state(content.arrays, content.texts, content.meta)
 
 
 def serving(
@@ -86,7 +95,7 @@ def serving(
     data = source.read(path)
     champion = registry.champion(request.name) if request.config is None else None
     if champion is not None and champion.tags.get("data_digest") == data.digest and not events:
-        loaded = Forecaster.from_content(registry.load(request.name, champion.version))
+        loaded = _load(registry, champion)
         if loaded.config.horizon >= request.horizon:
             return loaded, f"champion, version {champion.version} ({loaded.config.model})", champion.version
     config = request.config or ForecasterConfig()
@@ -99,20 +108,3 @@ def serving(
         Panel.from_frame(data.panel), replace(config, horizon=request.horizon), calendar, events, advance
     )
     return fitted, made_by, None
-
-
-def forecast_table(
-    forecaster: Forecaster, horizon: int, levels: tuple[float, ...], by: str = "series"
-) -> pd.DataFrame:
-    """Long table of the first ``horizon`` weeks at one level of the hierarchy."""
-    points = forecaster.points(by)
-    keys = forecaster.levels[by].keys
-    order = natural_order(keys)
-    columns = {"storecast": points[:horizon, order]}
-    for level in sorted(levels):
-        for side, limit in zip(("lo", "hi"), forecaster.limits(level, by), strict=True):
-            columns[f"storecast-{side}-{level:g}"] = limit[:horizon, order]
-    table = forecast_frame(keys[order], forecaster.weeks[:horizon], columns)
-    if by == "series" and forecaster.notes:
-        table["note"] = table["unique_id"].map(forecaster.notes).fillna("")
-    return table

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from storecast.forecasting.backtest import output_columns
 from storecast.forecasting.calendar import Calendar
 from storecast.forecasting.events import Event
+from storecast.forecasting.frames import forecast_table
 from storecast.forecasting.quality import SalesSource
-from storecast.jobs.forecast import forecast_table
 from storecast.jobs.train import TrainRequest, TrainResult, train
 from storecast.ports import Registry, ReportWriter
 

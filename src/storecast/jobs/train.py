@@ -18,6 +18,7 @@ from storecast.forecasting.promotion import BacktestArrays, GateReport, judge, s
 from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.rolling import FIRST_ORIGIN
 from storecast.forecasting.scores import BUCKETS, scores
+from storecast.forecasting.state import to_state
 from storecast.ports import ArtifactContent, ModelVersion, Registry, ReportWriter, RunReport
 
 __all__ = ["TrainRequest", "TrainResult", "content_of", "train"]
@@ -145,7 +146,9 @@ def _gate(judged: Backtest | None, panel: Panel, request: TrainRequest) -> GateR
             f"The history of {len(panel.weeks)} weeks is too short to judge a model: "
             f"that takes {FIRST_ORIGIN + min(request.gate_horizon, request.config.horizon)} weeks."
         )
-    return judge(_gate_rows(judged, panel), model=request.config.model, seed=request.config.seed)
+    return judge(
+        _gate_rows(judged, panel), model=request.config.model, seed=request.config.seed, unit=request.unit
+    )
 
 
 def _gate_rows(judged: Backtest, panel: Panel) -> BacktestArrays:
@@ -174,7 +177,7 @@ def _gate_rows(judged: Backtest, panel: Panel) -> BacktestArrays:
 
 def content_of(forecaster: Forecaster, **more: object) -> ArtifactContent:
     """The artifact of a fitted forecaster; ``more`` goes into its metadata."""
-    arrays, texts, meta = forecaster.content()
+    arrays, texts, meta = to_state(forecaster)
     return ArtifactContent(arrays, texts, {**meta, "code_version": __version__, **more})
 
 

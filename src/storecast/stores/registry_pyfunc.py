@@ -8,9 +8,9 @@ frame ``unique_id, ds, storecast, storecast-lo-80, storecast-hi-80, ...`` in the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from storecast import __version__
 from storecast.errors import RequestError
@@ -20,20 +20,18 @@ from storecast.stores.artifacts import ArtifactFolders
 if TYPE_CHECKING:
     import pandas as pd
 
+    from storecast.forecasting.forecaster import Forecaster
+
 __all__ = ["DATA", "LEVELS", "PyfuncForecaster", "load_forecaster", "write_model_files"]
 
 DATA = "data"  # the artifact folder, beside MLmodel
 LEVELS = (80.0, 95.0)
 
 
-class _Forecaster(Protocol):
-    def predict_frame(self, frame: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame: ...
-
-
 class PyfuncForecaster:
     """What MLflow wraps: takes its frame and params, gives the forecast frame."""
 
-    def __init__(self, forecaster: _Forecaster) -> None:
+    def __init__(self, forecaster: Forecaster) -> None:
         self._forecaster = forecaster
 
     def predict(self, data: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -48,17 +46,16 @@ class PyfuncForecaster:
             )
         given = (params or {}).get("level")
         levels = LEVELS if given is None else given
-        # whole levels as integers, so that columns are named storecast-lo-80
-        return self._forecaster.predict_frame(
-            data, [int(x) if float(x).is_integer() else float(x) for x in levels]
-        )
+        from storecast.forecasting.frames import forecast_rows
+
+        return forecast_rows(self._forecaster, data, [float(x) for x in levels])
 
 
-def load_forecaster(content: ArtifactContent) -> _Forecaster:
+def load_forecaster(content: ArtifactContent) -> Forecaster:
     """The fitted forecaster that ``content`` describes."""
-    from storecast.forecasting.forecaster import Forecaster
+    from storecast.forecasting.state import from_state
 
-    return Forecaster.from_content(content)
+    return from_state(content.arrays, content.texts, content.meta)
 
 
 def _load_pyfunc(path: str) -> PyfuncForecaster:

@@ -1,0 +1,51 @@
+"""Forecasts as frames: the table of all, and the rows that somebody asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from storecast.forecasting.forecaster import Forecaster
+from storecast.forecasting.panel import DS, UNIQUE_ID, forecast_frame, natural_order
+
+__all__ = ["forecast_rows", "forecast_table"]
+
+
+def forecast_rows(forecaster: Forecaster, frame: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
+    """The rows of ``frame`` (``unique_id`` and ``ds`` or ``horizon``) with their forecasts and bands.
+
+    Raises RequestError for an unknown series or a week that was not forecast.
+    """
+    keys = frame[UNIQUE_ID].astype(str).to_numpy(dtype=str)
+    if "horizon" in frame:
+        horizon = frame["horizon"].to_numpy(dtype=np.int64)
+    else:
+        days = (frame[DS].to_numpy(dtype="datetime64[D]") - forecaster.cutoff).astype(np.int64)
+        horizon = np.where(days % 7 == 0, days // 7, 0)
+    row, column = forecaster.locate(keys, horizon)
+    weeks = forecaster.weeks[row].astype("datetime64[ns]")
+    out = frame[[UNIQUE_ID]].assign(**{DS: weeks, "storecast": forecaster.point[row, column]})
+    for level in levels:
+        for side, limit in zip(("lo", "hi"), forecaster.limits(level), strict=True):
+            out[f"storecast-{side}-{level:g}"] = limit[row, column]
+    return out
+
+
+def forecast_table(
+    forecaster: Forecaster, horizon: int, levels: Sequence[float], by: str = "series"
+) -> pd.DataFrame:
+    """Long table of the first ``horizon`` weeks at one level of the hierarchy, with a column ``note`` where a
+    series' forecast rests on others' history."""
+    points = forecaster.points(by)
+    keys = forecaster.levels[by].keys
+    order = natural_order(keys)
+    columns = {"storecast": points[:horizon, order]}
+    for level in sorted(levels):
+        for side, limit in zip(("lo", "hi"), forecaster.limits(level, by), strict=True):
+            columns[f"storecast-{side}-{level:g}"] = limit[:horizon, order]
+    table = forecast_frame(keys[order], forecaster.weeks[:horizon], columns)
+    if by == "series" and forecaster.notes:
+        table["note"] = table[UNIQUE_ID].map(forecaster.notes).fillna("")
+    return table
