@@ -91,9 +91,9 @@ def roll_naive(name: str, values: Float, horizon: int, step: int) -> Rolling:
         rolling.point[i] = method(values[:c], horizon)
         rolling.state["usual"][i] = recent_mean(values[:c])
         ahead = values[c : int(c) + horizon]
-        rolling.actual[i, : len(ahead)] = ahead
+        begun = np.isfinite(values[:c]).any(axis=0)
+        rolling.actual[i, : len(ahead)] = np.where(begun, ahead, np.nan)
     last_year = seasonal_naive(values, horizon)
-    rolling.parts.update(
-        last_year=last_year, **dict.fromkeys(("growth", "holiday", "residual"), rolling.point[-1])
-    )
+    said = rolling.point[-1].copy()  # limits are set in place
+    rolling.parts.update(last_year=last_year, growth=said, holiday=said, residual=said)
     return rolling
