@@ -48,18 +48,27 @@ def test_folders_are_made_and_files_replaced(tmp_path: Path) -> None:
 def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None:
     """What was there stays as it was, and the half that was written goes."""
     (tmp_path / "a.csv").write_text("old", encoding="utf-8")
-    with pytest.raises(KeyError), beside(tmp_path / "a.csv") as file:
-        file.write_text("half", encoding="utf-8")
-        raise KeyError
+
+    def half() -> None:
+        with beside(tmp_path / "a.csv") as file:
+            file.write_text("half", encoding="utf-8")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        half()
     assert listing(tmp_path) == ["a.csv"]
     assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "old"
 
 
 def test_a_full_disk_is_a_refusal(tmp_path: Path) -> None:
     """What the disk says while a file is written is told with the file's name, and nothing stays."""
-    with pytest.raises(RequestError, match="No space left") as told, beside(tmp_path / "a.csv"):
-        with open("/dev/full", "wb") as full:
+
+    def fill() -> None:
+        with beside(tmp_path / "a.csv"), open("/dev/full", "wb") as full:
             full.write(b"x" * 100_000)
+
+    with pytest.raises(RequestError, match="No space left") as told:
+        fill()
     assert told.value.where == str(tmp_path / "a.csv")
     assert listing(tmp_path) == []
 
@@ -80,9 +89,9 @@ def test_places_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     before = listing(tmp_path)
     for path in ("there.csv", "file/a.csv", "file/deeper/a.csv", "/proc/none/a.csv"):
-        with pytest.raises(RequestError, match="annot be written|Nothing can be written") as early:
+        with pytest.raises(RequestError, match=r"(cannot|can) be written") as early:
             check_target(tmp_path / path)
-        with pytest.raises(RequestError, match="annot be written"):
+        with pytest.raises(RequestError, match="cannot be written"):
             write_frame(FRAME, tmp_path / path)
         assert early.value.remedy
     assert listing(tmp_path) == before
