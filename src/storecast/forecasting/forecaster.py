@@ -6,7 +6,7 @@ running sums of its explanation; predicting is a look-up, and any band level is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from storecast.errors import RequestError
 from storecast.forecasting.boosting import BoostingConfig, Correction, correct, fit_correction
 from storecast.forecasting.calendar import US_RETAIL, Calendar, Days
+from storecast.forecasting.direct import DirectState
 from storecast.forecasting.events import Event, apply_events
 from storecast.forecasting.finishing import fit_levels, groups_of, limit, stand_in
 from storecast.forecasting.hierarchy import Level, cents
@@ -49,7 +50,8 @@ class Forecaster:
 
     ``levels``: "series", "store" (where stores have departments) and "total"; ``parts`` name -> (H, N) the
     running forecast after each step of the explanation; ``naive`` name -> (H, N); ``notes`` key -> what is
-    unusual about a series' forecast; ``history`` (T, N) and ``history_weeks`` (T,) what it was made from.
+    unusual about a series' forecast; ``history`` (T, N) and ``history_weeks`` (T,) what it was made from;
+    ``inputs``: what else ``direct`` reads, ``observed_<name>`` (T, N) and ``static_<name>`` (N,).
     """
 
     config: ForecasterConfig
@@ -66,6 +68,8 @@ class Forecaster:
     history_weeks: Days
     correction: Correction
     weights: Float
+    direct: DirectState | None = None
+    inputs: dict[str, NDArray[np.generic]] = field(default_factory=dict)
     learnt: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -75,24 +79,31 @@ class Forecaster:
         config: ForecasterConfig,
         calendar: Calendar = US_RETAIL,
         events: Sequence[Event] = (),
+        *,
+        known_future: Mapping[str, Float] | None = None,
         advance: Callable[[float], None] = lambda share: None,
     ) -> Forecaster:
-        """Learn from all of ``panel``; raises RequestError for an unknown model or a horizon out of range."""
+        """Learn from all of ``panel``; raises RequestError for an unknown model or a horizon out of range.
+
+        ``known_future``: name -> (H, N) exogenous values of the weeks ahead, for the models that use them.
+        """
         _check(config)
         effects = apply_events(
             panel.values, panel.weeks, config.horizon, events, panel.keys, panel.stores, panel.blocks
         )
         groups = groups_of(panel)
-        rolling, naive = roll_model(
+        rolled = roll_model(
             config.model,
             replace(panel, values=effects.values),
             groups,
             config.horizon,
             calendar,
             config.models,
-            effects.lift if events else None,
-            advance,
+            lift=effects.lift if events else None,
+            known_future=known_future,
+            advance=advance,
         )
+        rolling = rolled.rolling
         correction = Correction("", 0.0)
         if config.model == "blend":
             static = np.stack([panel.code("type"), panel.code("size")])
@@ -106,23 +117,24 @@ class Forecaster:
         levels = fit_levels(rolling, panel, groups, effects.values)
         for level in levels.values():
             level.sigma[level.total(np.where(effects.closed, 0.0, 1.0)) == 0.0] = 0.0
-        ahead = panel.weeks[-1] + 7 * np.arange(1, config.horizon + 1)
         return cls(
-            config,
-            panel.keys,
-            panel.stores,
-            panel.blocks,
-            ahead,
-            point,
-            levels,
-            {name: rolling.parts[name] for name in PARTS},
-            naive,
-            notes,
-            panel.values,
-            panel.weeks,
-            correction,
-            rolling.weights,
-            {"events": effects.lifts, "member_weights": rolling.panel_weights.tolist()},
+            config=config,
+            keys=panel.keys,
+            stores=panel.stores,
+            blocks=panel.blocks,
+            weeks=panel.weeks[-1] + 7 * np.arange(1, config.horizon + 1),
+            point=point,
+            levels=levels,
+            parts={name: rolling.parts[name] for name in PARTS},
+            naive=rolled.naive,
+            notes=notes,
+            history=panel.values,
+            history_weeks=panel.weeks,
+            correction=correction,
+            weights=rolling.weights,
+            direct=rolled.direct,
+            inputs=_inputs(panel) if rolled.direct else {},
+            learnt={"events": effects.lifts, "member_weights": rolling.panel_weights.tolist()},
         )
 
     @property
@@ -177,6 +189,11 @@ class Forecaster:
                 remedy="Ask for one of these weeks, or train on newer data.",
             )
         return horizon - 1, column
+
+
+def _inputs(panel: Panel) -> dict[str, NDArray[np.generic]]:
+    observed = {f"observed_{name}": values for name, values in panel.observed.items()}
+    return {**observed, **{f"static_{name}": values for name, values in panel.static.items()}}
 
 
 def _check(config: ForecasterConfig) -> None:

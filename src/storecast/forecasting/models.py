@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,13 @@ from storecast.forecasting.aligned import AlignedConfig
 from storecast.forecasting.baselines import BASELINES, naive_growth, recent_mean, seasonal_naive
 from storecast.forecasting.blend import BlendConfig
 from storecast.forecasting.calendar import Calendar
+from storecast.forecasting.direct import DirectState, roll_direct
 from storecast.forecasting.rolling import STATES, Groups, Rolling, inner_cutoffs, roll
 
 if TYPE_CHECKING:
     from storecast.forecasting.panel import Panel
 
-__all__ = ["MODELS", "ModelConfig", "roll_model", "roll_naive"]
+__all__ = ["MODELS", "ModelConfig", "Rolled", "roll_model", "roll_naive"]
 
 Float = NDArray[np.float64]
 MODELS = ("blend", "aligned", "boosting", *BASELINES)
@@ -37,6 +38,16 @@ class ModelConfig:
     step: int = 4
 
 
+@dataclass(frozen=True)
+class Rolled:
+    """``rolling`` origins of a model, ``naive`` name -> (H, N) forecasts of both naives from the last week, and
+    the trees of ``boosting``."""
+
+    rolling: Rolling
+    naive: dict[str, Float]
+    direct: DirectState | None = None
+
+
 def roll_model(
     model: str,
     panel: Panel,
@@ -44,18 +55,22 @@ def roll_model(
     horizon: int,
     calendar: Calendar,
     config: ModelConfig,
-    lift: Float | None,
-    advance: Callable[[float], None],
-) -> tuple[Rolling, dict[str, Float]]:
-    """Rolling origins of ``model``, and name -> (H, N) both naives' forecasts from the last week."""
+    *,
+    lift: Float | None = None,
+    known_future: Mapping[str, Float] | None = None,
+    advance: Callable[[float], None] = lambda share: None,
+) -> Rolled:
+    """Rolling origins of ``model``; ``lift`` (T + H, N) of events and ``known_future`` name -> (H, N) exogenous
+    values are used by the models that can."""
     step = config.step * (2 if len(panel.keys) > _MANY_SERIES else 1)
     naive = {name: method(panel.values, horizon) for name, method in _NAIVES.items()}
     if model in _NAIVES:
-        return roll_naive(model, panel.values, horizon, step), naive
+        return Rolled(roll_naive(model, panel.values, horizon, step), naive)
     if model == "boosting":
-        from storecast.forecasting.direct import roll_direct
-
-        return roll_direct(panel, horizon, calendar, step=step, advance=advance)[0], naive
+        rolling, direct = roll_direct(
+            panel, horizon, calendar, step=step, known_future=known_future, advance=advance
+        )
+        return Rolled(rolling, naive, direct)
     decay = _DEPARTMENT_DECAY if groups.hierarchical else _STORE_DECAY
     rolling = roll(
         panel.values,
@@ -69,7 +84,7 @@ def roll_model(
         event_effects=lift,
         advance=advance,
     )
-    return rolling, naive
+    return Rolled(rolling, naive)
 
 
 def roll_naive(name: str, values: Float, horizon: int, step: int) -> Rolling:

@@ -40,6 +40,7 @@ __all__ = [
     "Panel",
     "Y",
     "forecast_frame",
+    "known_ahead",
     "known_columns",
     "natural_order",
 ]
@@ -138,6 +139,23 @@ class Panel:
 def _flagged(frame: pd.DataFrame, row: NDArray[np.int64], weeks: int) -> NDArray[np.bool_]:
     out = np.zeros(weeks, dtype=bool)
     out[row[frame[IS_HOLIDAY].to_numpy(dtype=bool)]] = True
+    return out
+
+
+def known_ahead(panel: Panel, future: pd.DataFrame, horizon: int) -> dict[str, Float]:
+    """Name -> (H, N) exogenous values of the weeks ahead that ``future`` gives (``unique_id, ds`` and columns of
+    OBSERVED), NaN elsewhere; names without any are left out."""
+    out: dict[str, Float] = {}
+    if future.empty:
+        return out
+    keys = future[UNIQUE_ID].to_numpy(dtype=str)
+    column = np.searchsorted(panel.keys, keys).clip(max=len(panel.keys) - 1)
+    days = (future[DS].to_numpy(dtype="datetime64[D]") - panel.weeks[-1]).astype(np.int64)
+    use = (panel.keys[column] == keys) & (days > 0) & (days <= 7 * horizon) & (days % 7 == 0)
+    for name in OBSERVED:
+        if name in future and name in panel.observed and future[name].notna().any():
+            out[name] = np.full((horizon, len(panel.keys)), np.nan)
+            out[name][days[use] // 7 - 1, column[use]] = future[name].to_numpy(dtype=np.float64)[use]
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from storecast.forecasting.aligned import AlignedConfig
 from storecast.forecasting.blend import BlendConfig
 from storecast.forecasting.boosting import BoostingConfig, Correction
+from storecast.forecasting.direct import DirectState
 from storecast.forecasting.forecaster import PARTS, Forecaster, ForecasterConfig
 from storecast.forecasting.hierarchy import Level
 from storecast.forecasting.intervals import Bands
@@ -20,6 +21,13 @@ from storecast.forecasting.models import ModelConfig
 __all__ = ["State", "from_state", "to_state"]
 
 State = tuple[dict[str, NDArray[np.generic]], dict[str, str], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Content:
+    arrays: Mapping[str, NDArray[np.generic]]
+    texts: Mapping[str, str]
+    meta: Mapping[str, Any]
 
 
 def _config(saved: Mapping[str, Any]) -> ForecasterConfig:
@@ -65,7 +73,17 @@ def to_state(forecaster: Forecaster) -> State:
         "boosting_weight": forecaster.correction.weight,
         "learnt": forecaster.learnt,
     }
-    return arrays, {"boosting": forecaster.correction.model} if forecaster.correction.model else {}, meta
+    texts = {"boosting": forecaster.correction.model} if forecaster.correction.model else {}
+    if forecaster.direct is not None:
+        arrays |= {f"input_{name}": _plain(values) for name, values in forecaster.inputs.items()}
+        more_arrays, more_texts, more_meta = forecaster.direct.content()
+        return arrays | more_arrays, texts | more_texts, meta | more_meta
+    return arrays, texts, meta
+
+
+def _plain(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Texts as fixed-width strings: an artifact holds no Python objects."""
+    return values.astype(str) if values.dtype == object else values
 
 
 def from_state(
@@ -93,5 +111,7 @@ def from_state(
         history_weeks=a["history_weeks"],
         correction=Correction(texts.get("boosting", ""), meta["boosting_weight"]),
         weights=a["weights"],
+        direct=DirectState.from_content(_Content(arrays, texts, meta)) if "direct" in meta else None,
+        inputs={name[6:]: values for name, values in arrays.items() if name.startswith("input_")},
         learnt=dict(meta["learnt"]),
     )

@@ -13,7 +13,7 @@ from storecast.forecasting.calendar import Calendar
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.frames import forecast_rows, forecast_table
-from storecast.forecasting.panel import Panel
+from storecast.forecasting.panel import Panel, known_ahead
 from storecast.forecasting.quality import SalesSource
 from storecast.forecasting.state import from_state
 from storecast.ports import ModelVersion, Registry
@@ -104,7 +104,13 @@ def serving(
         made_by = f"{config.model}, as champion version {champion.version}, fitted on this data"
     else:
         made_by = f"{config.model}, fitted on the spot"
+    panel = Panel.from_frame(data.panel)
     fitted = Forecaster.fit(
-        Panel.from_frame(data.panel), replace(config, horizon=request.horizon), calendar, events, advance
+        panel,
+        replace(config, horizon=request.horizon),
+        calendar,
+        events,
+        known_future=known_ahead(panel, data.future, request.horizon),
+        advance=advance,
     )
     return fitted, made_by, None

@@ -13,7 +13,7 @@ from storecast.forecasting.baselines import BASELINES
 from storecast.forecasting.calendar import Calendar
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
-from storecast.forecasting.panel import Panel
+from storecast.forecasting.panel import Panel, known_ahead
 from storecast.forecasting.promotion import BacktestArrays, GateReport, judge, segment_labels, serve_naive
 from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.rolling import FIRST_ORIGIN
@@ -101,7 +101,14 @@ def train(
     forecaster: Forecaster | None = None
     for i, name in enumerate(fits):
         config = replace(request.config, model=name)
-        forecaster = Forecaster.fit(panel, config, calendar, events, lambda share: advance("Fit", share))
+        forecaster = Forecaster.fit(
+            panel,
+            config,
+            calendar,
+            events,
+            known_future=known_ahead(panel, data.future, config.horizon),
+            advance=lambda share: advance("Fit", share),
+        )
         advance("Register", i / len(fits))
         versions.append(
             _register(registry, forecaster, data, judged, gate, request, calendar, path, created, writer)

@@ -1,4 +1,4 @@
-"""Result tables written whole or not at all."""
+"""Result files: checked before the work, written whole or not at all after it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,43 @@ import pandas as pd
 
 from storecast.errors import RequestError
 
-__all__ = ["FrameFiles", "beside", "check_kind", "write_bytes", "write_frame"]
+__all__ = ["FrameFiles", "beside", "check_folder", "check_kind", "check_target", "write_bytes", "write_frame"]
 
 _KINDS = (".csv", ".parquet")
 
 
-def check_kind(path: Path) -> None:
-    """Raise RequestError where the name's ending is neither .csv nor .parquet."""
-    if path.suffix.lower() not in _KINDS:
+def check_kind(path: Path, kinds: tuple[str, ...] = _KINDS) -> None:
+    """Raise RequestError where the name's ending is none of ``kinds``."""
+    if path.suffix.lower() not in kinds:
         raise RequestError(
             "The kind of file to write cannot be told.",
             where=str(path),
-            expected="a name ending in .csv or .parquet",
+            expected=f"a name ending in {' or '.join(kinds)}",
             found=path.suffix or "no ending",
             remedy="Give the file such a name.",
         )
+
+
+def check_target(path: Path, kinds: tuple[str, ...] = _KINDS) -> None:
+    """Raise RequestError where ``path`` could not be written after the work; nothing is left behind."""
+    check_kind(path, kinds)
+    if path.is_dir():
+        raise _refused("The file cannot be written.", path, "a folder of this name")
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise RequestError where no file could be written into ``folder``, which need not be there yet."""
+    there = folder
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    try:
+        # The one question that permissions, read-only disks and special folders all answer.
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise _refused(
+            "Nothing can be written into this folder.", folder, f"{there}: {error.strerror}"
+        ) from error
 
 
 def write_frame(frame: pd.DataFrame, path: Path, *, missing: str = "") -> None:
@@ -49,6 +71,10 @@ def write_bytes(content: bytes, path: Path) -> None:
 class FrameFiles:
     """The port of result tables, on files."""
 
+    def check(self, folder: str) -> None:
+        """Raise RequestError where no file could be written into ``folder``."""
+        check_folder(Path(folder))
+
     def write(self, frame: pd.DataFrame, path: str) -> None:
         """Write ``frame`` whole or not at all, by the name's ending."""
         write_frame(frame, Path(path))
@@ -57,22 +83,28 @@ class FrameFiles:
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
     """A temporary file beside ``path`` that takes its place when the block ends well, and goes when it does
-    not."""
+    not. Raises RequestError where the disk refuses."""
+    file: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise RequestError(
-            "The file cannot be written.",
-            where=str(path),
-            found=error.strerror or str(error),
-            remedy="Choose a folder that can be written to.",
-        ) from error
-    os.close(handle)
-    file = Path(name)
-    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        os.close(handle)
+        file = Path(name)
         yield file
         file.chmod(0o644)
         file.replace(path)
+    except OSError as error:
+        raise _refused("The file cannot be written.", path, error.strerror or str(error)) from error
     finally:
-        file.unlink(missing_ok=True)
+        if file is not None:
+            file.unlink(missing_ok=True)
+
+
+def _refused(what: str, path: Path, found: str) -> RequestError:
+    return RequestError(
+        what,
+        where=str(path),
+        expected="a place that can be written to",
+        found=found,
+        remedy="Choose another, or free this one.",
+    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
 
-from storecast.stores.frames import beside, check_kind, write_frame
+from storecast.stores.frames import beside, check_target
 
 __all__ = ["SampleFiles"]
 
@@ -18,7 +19,7 @@ class SampleFiles:
     def table(self, path: str, frames: Iterable[pd.DataFrame]) -> int:
         """Write ``frames`` one after the other as one file; the number of rows."""
         target, rows = Path(path), 0
-        check_kind(target)
+        check_target(target)
         with beside(target) as file:
             if target.suffix.lower() == ".parquet":
                 return _parquet(frames, file)
@@ -28,9 +29,15 @@ class SampleFiles:
         return rows
 
     def folder(self, path: str, tables: dict[str, pd.DataFrame]) -> int:
-        """Write each table as ``name.csv`` in a folder, missing values as NA; the number of rows of all."""
-        for name, frame in tables.items():
-            write_frame(frame, Path(path, f"{name}.csv"), missing="NA")
+        """Write each table as ``name.csv`` in a folder, missing values as NA, all of them or none; the number
+        of rows of all."""
+        targets = {name: Path(path, f"{name}.csv") for name in tables}
+        for target in targets.values():
+            check_target(target)
+        with ExitStack() as files:
+            for name, frame in tables.items():
+                file = files.enter_context(beside(targets[name]))
+                frame.to_csv(file, index=False, date_format="%Y-%m-%d", na_rep="NA")
         return sum(len(frame) for frame in tables.values())
 
 

@@ -1,0 +1,91 @@
+"""The report of a run: one HTML file that needs no other, and its pictures as PNG."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from storecast.forecasting.backtest import Backtest
+from storecast.ports import RunReport
+from storecast.stores.frames import write_bytes
+from storecast.stores.report.accuracy import measure
+from storecast.stores.report.canvas import Size, canvas, png
+from storecast.stores.report.figures import coverages, lines, top_level
+from storecast.stores.report.pictures import draw_accuracy, draw_backtest, draw_forecast, draw_reasons
+from storecast.stores.report.reasons import largest
+from storecast.stores.report.words import Words
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["HtmlReport", "backtest_picture", "forecast_picture"]
+
+_TEMPLATES = files("storecast.stores.report") / "templates"
+_WIDE = Size(9.6, 4.4)
+
+
+def forecast_picture(report: RunReport, level: str | None = None, key: str | None = None) -> bytes:
+    """PNG of the forecast of ``key`` of a ``level`` (of the sum of everything by default) with its bands."""
+    forecaster = report.forecaster
+    level = level or top_level(forecaster)
+    column = 0 if key is None else forecaster.levels[level].keys.tolist().index(key)
+    bands = coverages(report.backtest.levels if report.backtest is not None else ())
+    line = lines(forecaster, level, column, bands, 104)
+    with canvas(_WIDE) as figure:
+        draw_forecast(
+            figure, line, report.calendar, Words(report.unit), forecaster.config.model, narrow=False
+        )
+        return png(figure)
+
+
+def backtest_picture(result: Backtest, unit: str = "$") -> bytes:
+    """PNG of the sum of everything as it was forecast at past cutoffs, and what came."""
+    with canvas(_WIDE) as figure:
+        draw_backtest(figure, result, Words(unit), narrow=False)
+        return png(figure)
+
+
+class HtmlReport:
+    """The ``ReportWriter`` of ``storecast run``.
+
+    The page holds its style and pictures, asks for nothing from anywhere, and runs no script.
+    """
+
+    def pictures(self, report: RunReport) -> dict[str, bytes]:
+        """``forecast.png``, ``explanation.png``; with a back-test ``backtest.png`` and ``accuracy.png``."""
+        words = Words(report.unit)
+        out = {"forecast.png": forecast_picture(report)}
+        if report.backtest is not None:
+            out["backtest.png"] = backtest_picture(report.backtest, report.unit)
+            with canvas(_WIDE) as figure:
+                draw_accuracy(figure, measure(report.backtest), words, report.backtest.model, narrow=False)
+                out["accuracy.png"] = png(figure)
+        with canvas(Size(9.6, 3.2)) as figure:
+            draw_reasons(figure, largest(report.forecaster).steps, words, narrow=False)
+            out["explanation.png"] = png(figure)
+        return out
+
+    def write(self, report: RunReport, path: str) -> None:
+        """Write the page to ``path``, whole or not at all; raises RequestError where it cannot be written."""
+        from storecast.stores.report.page import page
+
+        style = Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704  the package's own
+        text = _template().render(page(report, style))
+        # A lone surrogate, which a file's name may hold, has no UTF-8 form.
+        write_bytes(text.encode("utf-8", "replace"), Path(path))
+
+
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.from_string((_TEMPLATES / "report.html.j2").read_text(encoding="utf-8"))
