@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,15 @@ if TYPE_CHECKING:  # types only: the service imports this module, and it must no
 __all__ = [
     "ArtifactContent",
     "ArtifactStore",
+    "Depths",
+    "Earlier",
+    "Entry",
+    "ForecastLog",
     "ModelVersion",
     "Move",
     "Registry",
+    "ReleaseInfo",
+    "Releases",
     "ReportWriter",
     "RunReport",
 ]
@@ -109,6 +116,10 @@ class Registry(Protocol):
         """The artifact of one version, its digests checked."""
         ...
 
+    def export(self, name: str, version: int, folder: str) -> None:
+        """Copy the artifact of one version byte for byte as ``folder``, whole or not at all."""
+        ...
+
     def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
         """Move ``champion`` to ``version``; the version it came from is recorded for ``rollback``.
 
@@ -126,6 +137,72 @@ class Registry(Protocol):
 
     def history(self, name: str) -> list[Move]:
         """Which version served when: all recorded moves of ``champion``, oldest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A version that served before: what a rollback without the registry goes back to."""
+
+    version: int
+    digest: str
+    model: str
+
+
+@dataclass(frozen=True)
+class ReleaseInfo:
+    """What the release folder points to: ``version`` of ``name``, its ``digest`` and kind of ``model``.
+
+    ``kind``: how it came there, ``promote``, ``rollback`` or ``moved`` (the alias, elsewhere); ``alias``: the
+    registry's champion as last heard, another than ``version`` after a rollback that the registry was not
+    told of yet; ``earlier``: what served before, latest first; ``published_at``: ISO 8601, UTC.
+    """
+
+    name: str
+    version: int
+    digest: str
+    model: str
+    kind: str
+    who: str
+    why: str
+    published_at: str
+    alias: int | None = None
+    earlier: tuple[Earlier, ...] = ()
+
+    @property
+    def previous(self) -> Earlier | None:
+        """What a rollback goes back to."""
+        return self.earlier[0] if self.earlier else None
+
+
+class Releases(Protocol):
+    """The release folder of one named model: versions, and the pointer to the one that serves."""
+
+    def current(self) -> ReleaseInfo | None:
+        """What serves; None before the first publication. Raises ``ArtifactError`` where it is damaged."""
+        ...
+
+    def load(self, info: ReleaseInfo) -> ArtifactContent:
+        """The artifact that ``info`` points to, every file checked; raises ``ArtifactError``."""
+        ...
+
+    def stage(self, digest: str, fetch: Callable[[str], object]) -> ArtifactContent:
+        """The version with this digest, checked; ``fetch`` writes its folder where it is not there, or not
+        sound."""
+        ...
+
+    def publish(
+        self, version: ModelVersion, *, model: str, kind: str, who: str, why: str, after: ReleaseInfo | None
+    ) -> ReleaseInfo | None:
+        """Point to a staged version; None, and nothing done, where the pointer is not ``after`` any more."""
+        ...
+
+    def rollback(self, *, who: str, why: str) -> ReleaseInfo:
+        """Point to what served before, as it lies in the folder; the registry is not asked."""
+        ...
+
+    def heard(self, alias: int | None, after: ReleaseInfo) -> ReleaseInfo | None:
+        """Note the registry's champion, where the pointer is still ``after``; what serves stays."""
         ...
 
 
@@ -158,4 +235,70 @@ class ReportWriter(Protocol):
 
     def write(self, report: RunReport, path: str) -> None:
         """Write the report as one HTML file that needs no other file."""
+        ...
+
+
+class Entry(NamedTuple):
+    """One answered request, as the forecast log keeps it.
+
+    ``id``: time-ordered UUID; ``at``: microseconds since 1970, UTC; ``kind``: which question
+    (``forecast``, ``prediction``, ``what-if``, ...); ``caller``: id of the API key; ``model``, ``version``,
+    ``digest``: what answered; ``series``: unique_id, empty where there are many; ``rows``: rows answered;
+    ``inputs``, ``forecast``, ``bands``: JSON texts; ``latency``: microseconds; ``request``: request id.
+    A bulk request has ``rows_digest`` (hex SHA-256) and ``rows_blob`` (columnar, compressed) instead of
+    the JSON texts.
+    """
+
+    id: str
+    at: int
+    kind: str
+    caller: str
+    model: str
+    version: int
+    digest: str
+    series: str
+    rows: int
+    inputs: str
+    forecast: str
+    bands: str
+    latency: int
+    request: str = ""
+    rows_digest: str | None = None
+    rows_blob: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Depths:
+    """What waits: entries not yet acknowledged (``queue``), entries acknowledged from the spool and not
+    yet in the database (``spool``, of ``spool_bytes``), and entries set aside because the database
+    refuses their content (``parked``)."""
+
+    queue: int
+    spool: int
+    spool_bytes: int
+    parked: int
+
+
+class ForecastLog(Protocol):
+    """Every forecast that was answered, written before it is answered."""
+
+    def new_id(self) -> str:
+        """A time-ordered UUID for the next entry."""
+        ...
+
+    def submit(self, entry: Entry) -> Future[str]:
+        """Queue ``entry``; the future says ``committed`` or ``spooled`` once it is on disk for good.
+
+        Entries that are committed together share one future. It fails with ``LogError`` where neither
+        the database nor the spool takes the entry; a full queue or an entry that cannot be stored is
+        refused at once.
+        """
+        ...
+
+    def depths(self) -> Depths:
+        """What waits, for metrics and for shedding load."""
+        ...
+
+    def writable(self) -> bool:
+        """Whether the last attempt to write, in the database or the spool, succeeded: for readiness."""
         ...

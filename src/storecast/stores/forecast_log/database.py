@@ -1,0 +1,190 @@
+"""The connection to the forecast log's database, SQLite or PostgreSQL, and what its errors mean."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+
+from storecast.errors import LogError, SetupError
+from storecast.stores.forecast_log import migrate
+
+__all__ = ["Database", "first_line"]
+
+_MIGRATING = 0x53746F72  # an advisory lock's number: the first letters of the name
+_BUSY = 10_000  # milliseconds that a write of SQLite waits for another process
+
+
+def first_line(error: BaseException) -> str:
+    """What a driver says, in one line and without its SQL."""
+    cause = getattr(error, "orig", None) or error
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed = parsed.set(
+            drivername={"postgresql": "postgresql+psycopg"}.get(parsed.drivername, parsed.drivername)
+        )
+        kind = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise _unknown_url(url.partition(":")[0]) from error
+    if kind not in ("sqlite", "postgresql") or (
+        kind == "sqlite" and parsed.database in (None, "", ":memory:")
+    ):
+        raise _unknown_url(parsed.render_as_string(hide_password=True))
+    return parsed
+
+
+def _unknown_url(found: str) -> SetupError:
+    return SetupError(
+        "this is no database for the forecast log",
+        expected="sqlite:///path/to/file.db or postgresql://user:password@host/name",
+        found=found,
+        remedy="correct the database URL",
+    )
+
+
+def _on_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where the code says so, below
+    for pragma in ("synchronous=FULL", f"busy_timeout={_BUSY}", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that will write takes the lock at once: one that upgrades later cannot wait for it.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, pool_size=8, max_overflow=8)
+        event.listen(engine, "connect", _on_sqlite)
+        event.listen(engine, "begin", _begin)
+        return engine
+    # A host that is gone is noticed within seconds, not after the system's quarter of an hour.
+    limits = {"connect_timeout": 3, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+    return create_engine(
+        url, pool_size=8, max_overflow=8, pool_pre_ping=True, connect_args=limits | {"tcp_user_timeout": 5000}
+    )
+
+
+class Database:
+    """One database. Connections are opened when they are asked for; ``close`` ends them."""
+
+    def __init__(self, url: str) -> None:
+        self._url = _parsed(url)
+        self.kind = self._url.get_backend_name()
+        self.name = self._url.render_as_string(hide_password=True)
+        self.engine = _engine(self._url)
+        # SQLite lets one connection write at a time: the threads of one process queue here, fairly,
+        # instead of polling its file lock.
+        self.turn = threading.Lock()
+
+    def failure(self, error: BaseException) -> LogError:
+        """What a driver's error means to whoever asked."""
+        return LogError(
+            "the forecast log's database does not answer as it should",
+            where=self.name,
+            found=first_line(error),
+            remedy="try again in a few seconds; if it stays, check that the database runs and has space",
+        )
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading; raises ``LogError`` where the database is away."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise self.failure(error) from error
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, committed at the end of the block; raises ``LogError`` where it cannot be.
+
+        A broken uniqueness (SQLAlchemy's ``IntegrityError``) is the caller's to explain.
+        """
+        try:
+            with self.turn if self.kind == "sqlite" else nullcontext(), self.engine.connect() as connection:
+                connection = connection.execution_options(writes=True)
+                with connection.begin():
+                    yield connection
+        except IntegrityError:
+            raise
+        except SQLAlchemyError as error:
+            raise self.failure(error) from error
+
+    def ensure_schema(self, *, change: bool = True) -> None:
+        """Bring the schema up to date, one process at a time; without ``change`` only look.
+
+        Raises ``SetupError`` where the schema is newer than this program, or older and not to be changed;
+        ``LogError`` where the database is away.
+        """
+        try:
+            if self.kind == "sqlite":
+                self._ensure_sqlite(change)
+            else:
+                self._ensure_postgres(change)
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            raise self.failure(error) from error
+
+    def _ensure_sqlite(self, change: bool) -> None:
+        path = Path(self._url.database or "")
+        if change:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            with self.engine.connect() as connection:
+                raw = connection.connection.driver_connection
+                assert raw is not None
+                raw.execute("PRAGMA journal_mode=WAL")
+                connection = connection.execution_options(writes=True)
+                self._bring_up(connection, change)
+        finally:
+            os.close(handle)
+
+    def _ensure_postgres(self, change: bool) -> None:
+        with self.engine.connect() as connection:
+            with connection.begin():
+                if migrate.revision(connection) == migrate.HEAD:
+                    return
+            with connection.begin():
+                connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATING})
+                self._apply(connection, change)
+
+    def _bring_up(self, connection: Connection, change: bool) -> None:
+        with connection.begin():
+            self._apply(connection, change)
+
+    def _apply(self, connection: Connection, change: bool) -> None:
+        found = migrate.revision(connection)
+        if found != migrate.HEAD and not change:
+            raise SetupError(
+                "the forecast log's database is not at this program's schema",
+                where=self.name,
+                expected=f"revision {migrate.HEAD}",
+                found=f"revision {found}" if found else "an empty database",
+                remedy="run `storecast migrate`",
+            )
+        migrate.upgrade(connection)
+
+    def close(self) -> None:
+        """End the idle connections."""
+        self.engine.dispose()
+
+    def run(self, change: Callable[[Connection], object]) -> None:
+        """``change`` in one transaction: for migrations by hand."""
+        with self.write() as connection:
+            change(connection)
