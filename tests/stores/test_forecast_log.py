@@ -11,10 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from storecast.errors import LogError, RequestError, SetupError
 from storecast.ports import Entry
 from storecast.stores.forecast_log import DatabaseLog, acknowledged
-from storecast.stores.forecast_log.spool import Spool, records
 
 
 def entry_of(log: DatabaseLog, number: int = 0, **changes) -> Entry:
@@ -123,7 +121,7 @@ def test_a_coroutine_waits_without_a_thread(log: DatabaseLog, tmp_path: Path) ->
             woken += 1
             return plain(*given, **options)
 
-        loop.call_soon_threadsafe = counting  # type: ignore[method-assign]
+        loop.call_soon_threadsafe = counting  # type: ignore[method-assign, assignment]
         blocker = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
         waiting = [acknowledged(log.submit(entry_of(log, n)), loop) for n in range(100)]
