@@ -92,12 +92,8 @@ class Postgres(_Server):
 
     def __init__(self, folder: Path, programs: Path, options: dict[str, object]) -> None:
         self.port = free_port()
-        super().__init__(
-            folder,
-            [str(programs / "postgres"), "-D", str(folder / "data"), "-h", "127.0.0.1", "-p", str(self.port)]
-            + ["-k", str(folder)],
-            **options,
-        )
+        command = [str(programs / "postgres"), "-D", str(folder / "data"), "-k", str(folder)]
+        super().__init__(folder, [*command, "-h", "127.0.0.1", "-p", str(self.port)], **options)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://storecast:secret-word@127.0.0.1:{self.port}/{database}"
@@ -138,9 +134,9 @@ def postgres_server() -> Iterator[Postgres]:
         options = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     server = Postgres(folder, programs, options)
     try:
+        command = [programs / "initdb", "-D", folder / "data", "--no-sync", "--locale=C", "-E", "UTF8"]
         subprocess.run(
-            [programs / "initdb", "-D", folder / "data", "-U", "storecast", "-A", "trust", "-E", "UTF8"]
-            + ["--locale=C", "--no-sync"],
+            [*command, "-U", "storecast", "-A", "trust"],
             check=True,
             capture_output=True,
             cwd=folder,
