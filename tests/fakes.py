@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import numpy as np
 
 from storecast.errors import ArtifactError, RegistryError
 from storecast.ports import ArtifactContent, ModelVersion, Move
+from storecast.stores.artifacts import ArtifactFolders
 
 __all__ = ["FakeArtifactStore", "FakeRegistry", "ticking_clock"]
 
@@ -77,7 +79,9 @@ class FakeRegistry:
     ) -> ModelVersion:
         known = self._versions.setdefault(name, [])
         created = self._clock().isoformat(timespec="seconds")
-        version = ModelVersion(name, len(known) + 1, _digest(content), created, (), dict(metrics), dict(tags))
+        with tempfile.TemporaryDirectory() as folder:
+            digest = ArtifactFolders().save(content, f"{folder}/data")
+        version = ModelVersion(name, len(known) + 1, digest, created, (), dict(metrics), dict(tags))
         known.append((version, content))
         self.runs[name, version.version] = {"params": dict(params), "files": dict(files)}
         self._challengers[name] = version.version
@@ -91,6 +95,11 @@ class FakeRegistry:
 
     def load(self, name: str, version: int) -> ArtifactContent:
         return self._find(name, version)[1]
+
+    def export(self, name: str, version: int, folder: str) -> None:
+        found, content = self._find(name, version)
+        if ArtifactFolders().save(content, folder) != found.digest:
+            raise ArtifactError("the model folder is not the one that was registered", where=folder)
 
     def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
         found, pile = self._find(name, version)[0], self._piles.setdefault(name, [])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from storecast.errors import ArtifactError, RegistryError
 from storecast.ports import ArtifactContent, ModelVersion
+from storecast.stores.artifacts import ArtifactFolders
 from tests.contract.conftest import Case
 from tests.mlflow_server import small_content
 
@@ -52,6 +54,19 @@ def test_a_registered_version_comes_back(case: Case) -> None:
     assert content.arrays["keys"].tolist() == ["1_1", "2_1"]
     assert content.texts == small_content(3).texts
     assert content.meta == small_content(3).meta
+
+
+def test_an_exported_version_is_the_registered_one(case: Case, tmp_path: Path) -> None:
+    """The folder that is written has the registered digest, and is never written over."""
+    made = register(case, 3)
+    register(case, 4)
+    case.registry.export(case.name, 1, str(tmp_path / "copy"))
+    content = ArtifactFolders().load(str(tmp_path / "copy"), made.digest)
+    np.testing.assert_array_equal(content.arrays["values"], small_content(3).arrays["values"])
+    with pytest.raises((ArtifactError, RegistryError)):
+        case.registry.export(case.name, 2, str(tmp_path / "copy"))
+    with pytest.raises(RegistryError, match="no version 9"):
+        case.registry.export(case.name, 9, str(tmp_path / "other"))
 
 
 def test_versions_count_up_and_the_newest_challenges(case: Case) -> None:

@@ -88,25 +88,48 @@ def compare(first: Version, second: Version, name: Name = None, as_json: Json = 
 
 
 @app.command()
-def promote(version: Version, why: Why, name: Name = None) -> None:
-    """Make a version the champion."""
+def promote(
+    version: Version,
+    why: Why,
+    name: Name = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Publish it even where its forecasts jump away from history.")
+    ] = False,
+) -> None:
+    """Make a version the champion, and publish it to the service."""
     from storecast.jobs.promote import promote as move
     from storecast.settings import Settings
     from storecast.wiring import batch
 
     settings = Settings()
-    done = move(batch.registry(settings), name or settings.name, version, who=batch.user(), why=why)
+    name = name or settings.name
+    releases = batch.releases(settings, name)
+    words = {"who": batch.user(), "why": why}
+    done = move(batch.registry(settings), name, version, **words, releases=releases, anyway=anyway)
     screen.print(f"Champion is version {done.version.version}; before: {done.previous or 'none'}.")
-    screen.print(f"Back again: {program()} models rollback --why '...'{f' --name {name}' if name else ''}")
+    flag = "" if name == settings.name else f" --name {name}"
+    screen.print(f"Back again: {program()} models rollback --why '...'{flag}")
 
 
 @app.command()
-def rollback(why: Why, name: Name = None) -> None:
-    """Give the champion back to the version it came from."""
+def rollback(
+    why: Why,
+    name: Name = None,
+    without_registry: Annotated[
+        bool,
+        typer.Option("--without-registry", help="Go back in the release folder alone; it is told later."),
+    ] = False,
+) -> None:
+    """Give the champion back to the version it came from, and publish that to the service."""
     from storecast.jobs.promote import rollback as move
     from storecast.settings import Settings
     from storecast.wiring import batch
 
     settings = Settings()
-    done = move(batch.registry(settings), name or settings.name, who=batch.user(), why=why)
-    screen.print(f"Champion is version {done.version.version}; before: {done.previous or 'none'}.")
+    name = name or settings.name
+    releases, words = batch.releases(settings, name), {"who": batch.user(), "why": why}
+    registry = None if without_registry else batch.registry(settings)
+    done = move(registry, name, **words, releases=releases)
+    screen.print(f"Champion is version {done.version}; before: {done.previous or 'none'}.")
+    if done.registry_error:
+        screen.print(f"The registry was not told: {done.registry_error} `{program()} follow` tells it later.")

@@ -66,6 +66,7 @@ def run(
             batch.calendar(country, calendar),
             created=batch.clock().isoformat(timespec="seconds"),
             events=tuple(batch.events(events)),
+            releases=batch.releases(settings, request.name),
             advance=advance,
         )
     if as_json:

@@ -19,7 +19,8 @@ from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.rolling import FIRST_ORIGIN
 from storecast.forecasting.scores import BUCKETS, scores
 from storecast.forecasting.state import to_state
-from storecast.ports import ArtifactContent, ModelVersion, Registry, ReportWriter, RunReport
+from storecast.jobs.promote import promote
+from storecast.ports import ArtifactContent, ModelVersion, Registry, Releases, ReportWriter, RunReport
 
 __all__ = ["TrainRequest", "TrainResult", "content_of", "train"]
 
@@ -82,10 +83,12 @@ def train(
     created: str,
     events: Sequence[Event] = (),
     writer: ReportWriter | None = None,
+    releases: Releases | None = None,
     advance: Callable[[str, float], None] = _NO_ADVANCE,
 ) -> TrainResult:
-    """Read the sales at ``path``, fit, judge, register and promote; raises DataError, RequestError or
-    RegistryError.
+    """Read the sales at ``path``, fit, judge, register, promote and publish in ``releases``.
+
+    Raises DataError, RequestError, RegistryError or ArtifactError.
 
     What serves is the model if it beats both naives beyond noise, else the better naive; both are registered.
     """
@@ -116,7 +119,8 @@ def train(
     advance("Register", 1.0)
     assert forecaster is not None
     if request.promote:
-        registry.promote(request.name, versions[-1].version, who=request.who, why=gate.reason)
+        number = versions[-1].version
+        promote(registry, request.name, number, who=request.who, why=gate.reason, releases=releases)
     return TrainResult(
         data,
         panel,

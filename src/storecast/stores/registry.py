@@ -131,6 +131,11 @@ class MlflowRegistry:
         with self._translated(f"version {version} of {name} could not be loaded"):
             return self._read(name, version, ArtifactFolders().load)
 
+    def export(self, name: str, version: int, folder: str) -> None:
+        """Copy the artifact of one version byte for byte as ``folder``, whole or not at all."""
+        with self._translated(f"version {version} of {name} could not be copied"):
+            self._read(name, version, lambda source, digest: ArtifactFolders().copy(source, folder, digest))
+
     def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
         """Move ``champion`` to ``version`` once its artifact has been read whole, and record the move."""
         with self._translated(f"version {version} of {name} was not promoted"):
