@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from storecast.ports.artifacts import ArtifactContent, ArtifactStore, ModelVersion
 from storecast.ports.forecast_log import Depths, Entry, ForecastLog
+from storecast.ports.releases import Earlier, ReleaseInfo, Releases
 
 if TYPE_CHECKING:  # types only: the service imports this module, and it must not reach pandas
     from storecast.forecasting.backtest import Backtest
@@ -34,44 +33,6 @@ __all__ = [
     "ReportWriter",
     "RunReport",
 ]
-
-
-@dataclass(frozen=True)
-class ArtifactContent:
-    """What one fitted forecaster is made of: data only, nothing that could run.
-
-    ``arrays``: numbers, booleans, dates or fixed-width text; ``texts``: whole text files by name
-    (LightGBM models); ``meta``: a JSON object (configuration, metrics, data hash, code version).
-    """
-
-    arrays: Mapping[str, NDArray[np.generic]]
-    texts: Mapping[str, str] = field(default_factory=dict)
-    meta: Mapping[str, Any] = field(default_factory=dict)
-
-
-class ArtifactStore(Protocol):
-    """Immutable artifact folders, each with one digest."""
-
-    def save(self, content: ArtifactContent, folder: str) -> str:
-        """Write the folder whole or not at all; return its digest (hex SHA-256)."""
-        ...
-
-    def load(self, folder: str, digest: str | None = None) -> ArtifactContent:
-        """Read a folder back after checking every digest; raises ``ArtifactError``."""
-        ...
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """One registered version: ``metrics`` and ``tags`` are what was recorded with it."""
-
-    name: str
-    version: int
-    digest: str
-    created: str
-    aliases: tuple[str, ...] = ()
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,72 +99,6 @@ class Registry(Protocol):
 
     def history(self, name: str) -> list[Move]:
         """Which version served when: all recorded moves of ``champion``, oldest first."""
-        ...
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """A version that served before: what a rollback without the registry goes back to."""
-
-    version: int
-    digest: str
-    model: str
-
-
-@dataclass(frozen=True)
-class ReleaseInfo:
-    """What the release folder points to: ``version`` of ``name``, its ``digest`` and kind of ``model``.
-
-    ``kind``: how it came there, ``promote``, ``rollback`` or ``moved`` (the alias, elsewhere); ``alias``: the
-    registry's champion as last heard, another than ``version`` after a rollback that the registry was not
-    told of yet; ``earlier``: what served before, latest first; ``published_at``: ISO 8601, UTC.
-    """
-
-    name: str
-    version: int
-    digest: str
-    model: str
-    kind: str
-    who: str
-    why: str
-    published_at: str
-    alias: int | None = None
-    earlier: tuple[Earlier, ...] = ()
-
-    @property
-    def previous(self) -> Earlier | None:
-        """What a rollback goes back to."""
-        return self.earlier[0] if self.earlier else None
-
-
-class Releases(Protocol):
-    """The release folder of one named model: versions, and the pointer to the one that serves."""
-
-    def current(self) -> ReleaseInfo | None:
-        """What serves; None before the first publication. Raises ``ArtifactError`` where it is damaged."""
-        ...
-
-    def load(self, info: ReleaseInfo) -> ArtifactContent:
-        """The artifact that ``info`` points to, every file checked; raises ``ArtifactError``."""
-        ...
-
-    def stage(self, digest: str, fetch: Callable[[str], object]) -> ArtifactContent:
-        """The version with this digest, checked; ``fetch`` writes its folder where it is not there, or not
-        sound."""
-        ...
-
-    def publish(
-        self, version: ModelVersion, *, model: str, kind: str, who: str, why: str, after: ReleaseInfo | None
-    ) -> ReleaseInfo | None:
-        """Point to a staged version; None, and nothing done, where the pointer is not ``after`` any more."""
-        ...
-
-    def rollback(self, *, who: str, why: str) -> ReleaseInfo:
-        """Point to what served before, as it lies in the folder; the registry is not asked."""
-        ...
-
-    def heard(self, alias: int | None, after: ReleaseInfo) -> ReleaseInfo | None:
-        """Note the registry's champion, where the pointer is still ``after``; what serves stays."""
         ...
 
 
