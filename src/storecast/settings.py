@@ -21,4 +21,8 @@ class Settings(BaseSettings):
     )
     name: str = Field(default="storecast", description="registered model name")
     unit: str = Field(default="$", description="what sales are counted in: a currency sign or a unit")
+    log_url: str = Field(
+        default="", description="database of the forecast log (SQLAlchemy URL); empty: SQLite in the home folder"
+    )
+    access_log: bool = Field(default=False, description="a line for every request, not only slow and failed ones")
     debug: bool = Field(default=False, description="show tracebacks")

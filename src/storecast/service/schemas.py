@@ -1,0 +1,108 @@
+"""What the routes that are asked most take and answer; unknown fields are refused, so that typos are seen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+__all__ = [
+    "By",
+    "ForecastsAnswer",
+    "ForecastsRequest",
+    "Health",
+    "Key",
+    "Model",
+    "Problem",
+    "Readiness",
+    "Row",
+    "WrongField",
+]
+
+Key = Annotated[str, Meta(min_length=1, max_length=200)]
+Date = Annotated[str, Meta(min_length=10, max_length=10, pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Level = Annotated[float, Meta(ge=1.0, le=99.8)]
+By = Literal["series", "store", "total"]
+Horizon = Annotated[int, Meta(ge=1, le=52)]
+
+
+class ForecastsRequest(Struct, forbid_unknown_fields=True, frozen=True):
+    """Which forecasts: of ``series`` (all without), the first ``horizon`` weeks or just ``dates``, with bands
+    of ``levels`` percent; ``by`` store or total asks for sums."""
+
+    series: Key | Annotated[list[Key], Meta(max_length=100_000)] | None = None
+    horizon: Horizon | None = None
+    dates: Annotated[list[Date], Meta(min_length=1, max_length=52)] | None = None
+    levels: Annotated[list[Level], Meta(max_length=10)] | None = None
+    by: By = "series"
+
+
+class Model(Struct):
+    """Which version answered."""
+
+    name: str
+    version: int
+    digest: str
+    model: str
+
+
+Row = dict[str, str | int | float]
+
+
+class ForecastsAnswer(Struct):
+    """``forecasts`` have the columns unique_id, ds, horizon, storecast, and storecast-lo-80, storecast-hi-80
+    and so on for each level; ``notes``: series -> what is unusual about its forecast; ``id``: under which
+    the answer is logged."""
+
+    id: str
+    model: Model
+    cutoff: str
+    unit: str
+    by: By
+    levels: list[float]
+    notes: dict[str, str]
+    forecasts: list[Row]
+
+
+class Health(Struct):
+    """The process is alive."""
+
+    status: str
+    version: str
+
+
+class LogState(Struct):
+    """Answers waiting to be written, and answers that wait in the spool for the database."""
+
+    queue: int
+    spool: int
+
+
+class Readiness(Struct):
+    """``refused``: why a version that is published does not serve, "" where it does."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, bool]
+    model: Model | None
+    refused: str
+    log: LogState
+
+
+class WrongField(Struct, omit_defaults=True):
+    """One thing that is wrong, and in which row where there are rows."""
+
+    field: str
+    detail: str
+    row: int | None = None
+
+
+class Problem(Struct, omit_defaults=True):
+    """A refusal after RFC 9457; ``remedy`` says what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    remedy: str = ""
+    errors: list[WrongField] = []
+    instance: str = ""
