@@ -119,6 +119,9 @@ class FakeRegistry:
         pile.pop()
         return self._seen(self._find(name, pile[-1])[0])
 
+    def stamp(self, name: str) -> object:
+        return (len(self._versions.get(name, [])), len(self._moves.get(name, []))) if self._versions else None
+
     def history(self, name: str) -> list[Move]:
         return list(self._moves.get(name, []))
 

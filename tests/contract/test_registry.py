@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import datetime
 from pathlib import Path
@@ -67,6 +68,19 @@ def test_an_exported_version_is_the_registered_one(case: Case, tmp_path: Path) -
         case.registry.export(case.name, 2, str(tmp_path / "copy"))
     with pytest.raises(RegistryError, match="no version 9"):
         case.registry.export(case.name, 9, str(tmp_path / "other"))
+
+
+def test_the_stamp_changes_with_every_move(case: Case) -> None:
+    """Promotions, rollbacks and moves back show in the stamp; reading does not change it."""
+    for number in (1, 2):
+        register(case, number)
+    stamps = [case.registry.stamp(case.name)]
+    for move in (lambda: promote(case, 1), lambda: promote(case, 2), lambda: rollback(case)):
+        move()
+        stamps.append(case.registry.stamp(case.name))
+        case.registry.champion(case.name)
+        assert case.registry.stamp(case.name) == stamps[-1]
+    assert all(before != after for before, after in itertools.pairwise(stamps))
 
 
 def test_versions_count_up_and_the_newest_challenges(case: Case) -> None:

@@ -97,6 +97,10 @@ class Registry(Protocol):
         """
         ...
 
+    def stamp(self, name: str) -> object:
+        """What changes with every move of ``champion``, as cheaply as can be; None where nothing is there."""
+        ...
+
     def history(self, name: str) -> list[Move]:
         """Which version served when: all recorded moves of ``champion``, oldest first."""
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -15,9 +14,17 @@ from storecast.errors import RegistryError
 from storecast.ports import ArtifactContent, ModelVersion, Move
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.mlflow_runs import create_version, experiment, fetch, log, metrics_of, write_files
-from storecast.stores.mlflow_session import connect, is_server, shown, sqlite_uri, translated
+from storecast.stores.mlflow_session import (
+    connect,
+    file_stamp,
+    is_file,
+    is_server,
+    shown,
+    sqlite_uri,
+    translated,
+)
 from storecast.stores.registry_pyfunc import DATA, write_model_files
-from storecast.stores.serving_history import check_words, move_tag, moves_in, served
+from storecast.stores.serving_history import check_name, check_words, move_tag, moves_in, served
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,7 +36,6 @@ __all__ = ["MlflowRegistry"]
 T = TypeVar("T")
 CHAMPION, CHALLENGER = "champion", "challenger"
 _DIGEST = "storecast.digest"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}", re.ASCII)
 
 
 class MlflowRegistry:
@@ -78,7 +84,7 @@ class MlflowRegistry:
         or is killed leaves at most a failed run. ``files``: report and pictures by path, kept with the
         run.
         """
-        _check_name(name)
+        check_name(name)
         folders, tags = ArtifactFolders(), dict(tags)
         with (
             self._translated(f"the model {name} was not registered"),
@@ -171,6 +177,14 @@ class MlflowRegistry:
             model = self._model(name)
         return moves_in(model.tags if model else {})
 
+    def stamp(self, name: str) -> object:
+        """What changes with every move of ``champion``: marks of the embedded database's files, else its
+        version, by one call. None where there is nothing registered."""
+        if is_file(self._uri):
+            return file_stamp(self._uri)
+        with self._translated(f"the champion of {name} could not be read"):
+            return _champion(self._model(name))
+
     @property
     def _runs(self) -> Path:
         return self._home / "mlruns"
@@ -188,7 +202,7 @@ class MlflowRegistry:
     def _model(self, name: str) -> RegisteredModel | None:
         from mlflow.exceptions import MlflowException
 
-        _check_name(name)
+        check_name(name)
         try:
             return self._client.get_registered_model(name)
         except MlflowException as error:
@@ -199,7 +213,7 @@ class MlflowRegistry:
     def _find(self, name: str, version: int) -> MlflowVersion:
         from mlflow.exceptions import MlflowException
 
-        _check_name(name)
+        check_name(name)
         try:
             return self._client.get_model_version(name, str(version))
         except MlflowException as error:
@@ -262,16 +276,6 @@ class MlflowRegistry:
             expected=f"from version {move.previous} to {move.version}",
             found=f"version {now} is champion",
             remedy="look at the history, then decide again",
-        )
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise RegistryError(
-            "this is no name for a model",
-            where=repr(name)[:120],
-            expected="1 to 100 letters, digits, blanks, dots, dashes or underscores, a letter or digit first",
-            remedy="choose another name",
         )
 
 

@@ -11,13 +11,12 @@ removes.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +24,7 @@ from pathlib import Path
 from storecast.errors import ArtifactError
 from storecast.ports import ArtifactContent, Earlier, ModelVersion, Move, ReleaseInfo
 from storecast.stores.artifacts import ArtifactFolders
+from storecast.stores.locks import held
 from storecast.stores.release_pointer import (
     POINTER,
     DamagedPointerError,
@@ -38,7 +38,6 @@ __all__ = ["ReleaseFolder"]
 
 _LOCK_SECONDS = 20.0  # to wait for another publication, which takes milliseconds
 _FRESH_SECONDS = 900.0  # a version just staged, or a copy under way, is nobody's leftover
-_PAUSE = 0.01
 
 
 class ReleaseFolder:
@@ -223,40 +222,8 @@ class ReleaseFolder:
             folder.rename(aside)
             shutil.rmtree(aside, ignore_errors=True)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self._root / "publish.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise ArtifactError(
-                "the release folder cannot be written to",
-                where=str(self._root),
-                found=error.strerror or str(error),
-                remedy="check the free space and the permissions of the folder",
-            ) from error
-        try:
-            self._wait_for(handle)
-            yield
-        finally:
-            os.close(handle)  # and the lock with it, as the death of the process would
-
-    def _wait_for(self, handle: int) -> None:
-        deadline = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise ArtifactError(
-                        "another publication does not end",
-                        where=str(self._root / "publish.lock"),
-                        expected=f"its end within {_LOCK_SECONDS:g} seconds",
-                        remedy="see which process holds the lock, end it, and try again",
-                    ) from error
-                time.sleep(_PAUSE)
-            else:
-                return
+    def _locked(self) -> AbstractContextManager[None]:
+        return held(self._root / "publish.lock", _LOCK_SECONDS)
 
     def _gone(self, version: int, digest: str) -> ArtifactError:
         return ArtifactError(
