@@ -15,9 +15,12 @@ class Entry(NamedTuple):
     ``id``: time-ordered UUID; ``at``: microseconds since 1970, UTC; ``kind``: which question
     (``forecast``, ``prediction``, ``what-if``, ...); ``caller``: id of the API key; ``model``, ``version``,
     ``digest``: what answered; ``series``: unique_id, empty where there are many; ``rows``: rows answered;
-    ``inputs``, ``forecast``, ``bands``: JSON texts; ``latency``: microseconds; ``request``: request id.
-    A bulk request has ``rows_digest`` (hex SHA-256) and ``rows_blob`` (columnar, compressed) instead of
-    the JSON texts.
+    ``inputs``: what was asked, JSON; ``latency``: microseconds; ``request``: request id.
+
+    The answer's columns are lists of equal length in JSON objects, ``forecast`` with ``ds`` (ISO dates) and
+    ``storecast``, ``bands`` with ``storecast-lo-80`` and the like; where there are many series ``forecast``
+    has ``unique_id`` too. A bulk request has instead ``rows_digest`` (hex SHA-256) and ``rows_blob``, the
+    same columns compressed, and leaves ``forecast`` and ``bands`` empty.
     """
 
     id: str

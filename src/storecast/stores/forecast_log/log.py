@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from storecast.errors import LogError, RequestError, SetupError, StorecastError
+from storecast.errors import LogError, SetupError, StorecastError
 from storecast.ports import Depths, Entry
 from storecast.stores.forecast_log.database import Database, first_line
+from storecast.stores.forecast_log.entries import size_of
 from storecast.stores.forecast_log.groups import Groups
 from storecast.stores.forecast_log.ids import id_maker
 from storecast.stores.forecast_log.sinks import Sink, driver_errors, is_refusal, open_sink
@@ -23,47 +24,6 @@ _GROUP_BYTES = 8 << 20
 _HANGING = 4.0  # seconds after which a write is taken for lost and its connection cut
 _RETRY = (0.1, 2.0)  # seconds between attempts to reach the database: first, longest
 _TICK = 0.5
-
-
-def _texts(entry: Entry) -> tuple[str, ...]:
-    e = entry
-    return (
-        e.id,
-        e.kind,
-        e.caller,
-        e.model,
-        e.digest,
-        e.series,
-        e.inputs,
-        e.forecast,
-        e.bands,
-        e.request,
-        e.rows_digest or "",
-    )
-
-
-def _size(entry: Entry) -> int:
-    """Bytes of ``entry``, about; refuses what a database could not hold, before it waits with others."""
-    text = "".join(_texts(entry))
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise _cannot_be_stored("text that is no Unicode", entry) from error
-    if "\0" in text:
-        raise _cannot_be_stored("a NUL character", entry)
-    if not (-(1 << 31) <= entry.rows < 1 << 31 and -(1 << 31) <= entry.version < 1 << 31):
-        raise _cannot_be_stored("a number of more than 32 bits", entry)
-    return size + len(entry.rows_blob or b"")
-
-
-def _cannot_be_stored(found: str, entry: Entry) -> RequestError:
-    return RequestError(
-        "this cannot be written to the forecast log",
-        where=f"entry {entry.id!r}",
-        expected="valid Unicode without NUL characters",
-        found=found,
-        remedy="remove it from the request",
-    )
 
 
 class DatabaseLog:
@@ -133,7 +93,7 @@ class DatabaseLog:
 
     def submit(self, entry: Entry) -> Future[str]:
         """See ``ports.ForecastLog.submit``."""
-        return self._groups.put(entry, _size(entry))
+        return self._groups.put(entry, size_of(entry))
 
     def depths(self) -> Depths:
         """See ``ports.ForecastLog.depths``."""
