@@ -19,7 +19,7 @@ from storecast.service.context import Service
 from storecast.service.gate import Admission, Gate
 from storecast.service.openapi import install
 from storecast.service.problems import Problem, from_error, from_pydantic, reply
-from storecast.service.routes import forecasts, health
+from storecast.service.routes import forecasts, health, predictions
 from storecast.service.rules import rules_of
 
 __all__ = ["create_app"]
@@ -53,7 +53,7 @@ def create_app(service: Service, admission: Admission) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    for router in (forecasts, health):
+    for router in (forecasts, predictions, health):
         # Not include_router, which may wrap them: the rules are read from the routes themselves.
         app.router.routes.extend(router.make_router(service).routes)
     app.add_exception_handler(RequestValidationError, _on_invalid)

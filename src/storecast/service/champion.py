@@ -17,13 +17,14 @@ from storecast.forecasting.hierarchy import cents
 from storecast.forecasting.intervals import Bands
 from storecast.forecasting.state import from_state
 from storecast.ports import ArtifactContent, ReleaseInfo
+from storecast.service.exogenous import Exogenous
 
 __all__ = ["BY", "Champion", "SeriesRows", "View", "check_levels", "column_names", "csv_cell"]
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 BY = ("series", "store", "total")
-_KEPT = 4096  # series whose rows are kept as text, for each version
+_KEPT = 1024  # series whose rows are kept as text, for each version
 _LOWEST, _HIGHEST, _MOST = 1.0, 99.8, 10
 
 
@@ -131,6 +132,18 @@ class Champion:
         return str(self.forecaster.cutoff)
 
     @property
+    def exogenous(self) -> Exogenous | None:
+        """How this version's forecasts change with given inputs; None where it reads none."""
+        return None
+
+    @cached_property
+    def by_department(self) -> dict[tuple[str, str], int]:
+        """Places of the series by store and department."""
+        f = self.forecaster
+        pairs = zip(f.stores.tolist(), f.blocks.tolist(), strict=True)
+        return {pair: i for i, pair in enumerate(pairs)}
+
+    @property
     def hierarchical(self) -> bool:
         """Whether stores have departments, so that a store is a sum of series."""
         return "store" in self.views
@@ -158,11 +171,11 @@ class Champion:
             where=where,
             expected=f"a week from {self.weeks[0]} to {self.weeks[-1]}, every 7 days, as YYYY-MM-DD",
             found=date[:80],
-            remedy=self._nearest(date),
+            remedy=self.nearest(date),
         )
 
-    def _nearest(self, date: str) -> str:
-        """What to ask for instead of a day inside the horizon."""
+    def nearest(self, date: str) -> str:
+        """What to ask for instead of a day that is no week of ours."""
         try:
             day = np.datetime64(date, "D")
         except ValueError:

@@ -8,11 +8,14 @@ from msgspec import Meta, Struct
 
 __all__ = [
     "By",
+    "ClassicRow",
     "ForecastsAnswer",
     "ForecastsRequest",
     "Health",
     "Key",
     "Model",
+    "PredictionsAnswer",
+    "PredictionsRequest",
     "Problem",
     "Readiness",
     "Row",
@@ -106,3 +109,38 @@ class Problem(Struct, omit_defaults=True):
     remedy: str = ""
     errors: list[WrongField] = []
     instance: str = ""
+
+
+class ClassicRow(Struct, forbid_unknown_fields=True, frozen=True):
+    """A row as the classic form has it; ``date`` as YYYY-MM-DD or DD-MM-YYYY, ``dept`` where the version
+    forecasts departments (their sum without). What follows may be left out."""
+
+    store: Annotated[str, Meta(min_length=1, max_length=200)] | int
+    date: Annotated[str, Meta(min_length=10, max_length=10)]
+    dept: Annotated[str, Meta(min_length=1, max_length=200)] | int | None = None
+    holiday_flag: Literal[0, 1] | bool | None = None
+    temperature: float | None = None
+    fuel_price: float | None = None
+    cpi: float | None = None
+    unemployment: float | None = None
+
+
+class PredictionsRequest(Struct, forbid_unknown_fields=True, frozen=True):
+    """Rows to answer in their order, with bands of ``levels`` percent."""
+
+    rows: Annotated[list[ClassicRow], Meta(min_length=1, max_length=200_000)]
+    levels: Annotated[list[Level], Meta(max_length=10)] | None = None
+
+
+class PredictionsAnswer(Struct):
+    """``predictions`` have the columns store, dept (where the row has one), date, storecast, and
+    storecast-lo-80, storecast-hi-80 and so on; ``unused``: inputs that were given and that this version does
+    not read, each changing the answer by $0."""
+
+    id: str
+    model: Model
+    cutoff: str
+    unit: str
+    levels: list[float]
+    unused: list[str]
+    predictions: list[Row]

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import parse_qsl
 
 import msgspec
 import numpy as np
@@ -20,10 +19,11 @@ from storecast.service.columnar import pack
 from storecast.service.context import Service
 from storecast.service.openapi import documented, parameter
 from storecast.service.problems import Problem, Wrong, from_msgspec, invalid
+from storecast.service.queries import pairs, wants_csv
 from storecast.service.rules import declared
 from storecast.service.schemas import ForecastsRequest
 
-__all__ = ["LEVELS", "make_router", "wants_csv"]
+__all__ = ["LEVELS", "make_router"]
 
 _T = TypeVar("_T")
 LEVELS = (80.0, 95.0)
@@ -45,23 +45,9 @@ class _Wanted:
     levels: tuple[float, ...]
 
 
-def wants_csv(request: Request, given: str | None) -> bool:
-    """Whether CSV is asked for, by ``format=csv`` or the Accept header."""
-    if given is not None:
-        if given not in ("json", "csv"):
-            raise invalid([Wrong("format", "expected json or csv")])
-        return given == "csv"
-    return "text/csv" in request.headers.get("accept", "")
-
-
 def _from_query(request: Request) -> tuple[ForecastsRequest, str | None]:
-    query = request.scope["query_string"]
     asked: dict[str, str | list[str]] = {}
-    try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=2000)
-    except ValueError as error:
-        raise Problem(400, "malformed-query", "The query is not UTF-8", remedy="Encode it.") from error
-    for name, value in pairs:
+    for name, value in pairs(request):
         if name in _LISTS:
             asked.setdefault(name, []).extend(value.split(","))  # type: ignore[union-attr]
         elif name in asked:
