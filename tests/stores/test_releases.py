@@ -19,7 +19,6 @@ import pytest
 
 from storecast.errors import ArtifactError, RegistryError
 from storecast.ports import ModelVersion, ReleaseInfo
-from storecast.stores import release_pointer
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.releases import ReleaseFolder
 from tests.fakes import ticking_clock
@@ -185,17 +184,24 @@ def alter(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
-DAMAGE: dict[str, Callable[[Path], None]] = {
+def link(path: Path) -> None:
+    path.rename(path.parent.parent / "x")
+    path.symlink_to(path.parent.parent / "x")
+
+
+def empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
     "an altered array": lambda folder: alter(folder / "values.npy"),
     "an altered text": lambda folder: alter(folder / "boosting.txt"),
     "an altered manifest": lambda folder: alter(folder / "manifest.json"),
-    "a lost file": lambda folder: (folder / "keys.npy").unlink(),
+    "a lost file": lambda folder: os.remove(folder / "keys.npy"),
     "a file too many": lambda folder: (folder / "more.npy").write_bytes(b"x"),
-    "a link": lambda folder: (
-        (folder / "keys.npy").rename(folder.parent / "x"),
-        (folder / "keys.npy").symlink_to(folder.parent / "x"),
-    ),
-    "an empty folder": lambda folder: [path.unlink() for path in folder.iterdir()],
+    "a link": lambda folder: link(folder / "keys.npy"),
+    "an empty folder": empty,
     "no folder": shutil.rmtree,
 }
 
@@ -410,7 +416,7 @@ def test_a_disk_that_refuses_leaves_the_old_version(shop: Shop, monkeypatch, cal
     def refuse(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(release_pointer.os, call, refuse)
+    monkeypatch.setattr(os, call, refuse)
     with pytest.raises(ArtifactError, match="could not be replaced") as caught:
         shop.folder.publish(version, model="", kind="promote", who="Ann", why="x", after=first)
     monkeypatch.undo()
@@ -473,8 +479,8 @@ def test_a_lock_whose_holder_died_is_free(shop: Shop) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", command, str(shop.root / "publish.lock")], stdout=subprocess.PIPE, text=True
     )
+    assert holder.stdout is not None
     try:
-        assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         timer = threading.Timer(0.3, holder.kill)
         timer.start()

@@ -24,9 +24,10 @@ class Earlier:
 class ReleaseInfo:
     """What the release folder points to: ``version`` of ``name``, its ``digest`` and kind of ``model``.
 
-    ``kind``: how it came there, ``promote``, ``rollback`` or ``moved`` (the alias, elsewhere); ``alias``: the
+    ``kind``: how it came there, ``promote``, ``rollback`` or ``moved`` (the alias, elsewhere);
+    ``published_at``: ISO 8601, UTC; ``replaced``: the version that served until then; ``alias``: the
     registry's champion as last heard, another than ``version`` after a rollback that the registry was not
-    told of yet; ``earlier``: what served before, latest first; ``published_at``: ISO 8601, UTC.
+    told of yet; ``earlier``: what a rollback goes back to, latest first.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ReleaseInfo:
     who: str
     why: str
     published_at: str
+    replaced: int | None = None
     alias: int | None = None
     earlier: tuple[Earlier, ...] = ()
 

@@ -72,7 +72,9 @@ def _wrong(info: ReleaseInfo) -> str:
     if odd := [name for name in _TEXTS if not isinstance(getattr(info, name), str)]:
         return f"{odd[0]} is no text"
     numbers: list[Any] = [info.version, *(item.version for item in info.earlier)]
-    if not all(type(number) is int for number in numbers) or type(info.alias) not in (int, type(None)):
+    if not all(type(number) is int for number in numbers) or any(
+        type(number) not in (int, type(None)) for number in (info.alias, info.replaced)
+    ):
         return "a version that is no number"
     digests: list[Any] = [info.digest, *(item.digest for item in info.earlier)]
     if not all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests):

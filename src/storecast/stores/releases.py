@@ -113,6 +113,7 @@ class ReleaseFolder:
                 who=who,
                 why=why,
                 published_at=self._now(),
+                replaced=after.version if after else None,
                 alias=version.version,
                 earlier=self._pile(after, version, kind),
             )
@@ -123,15 +124,13 @@ class ReleaseFolder:
 
         Raises ``ArtifactError`` where nothing served before, or where that version is not whole.
         """
+        if not self.stamp():
+            raise self._nothing_before("nothing published")
         with self._locked():
             now = self.current()
             if now is None or now.previous is None:
-                raise ArtifactError(
-                    "there is no earlier version to go back to",
-                    where=str(self._root / POINTER),
-                    expected="a publication that replaced another version",
-                    found="nothing published" if now is None else f"version {now.version}, the first",
-                    remedy="promote the version you want by its number",
+                raise self._nothing_before(
+                    f"version {now.version}, the first" if now else "nothing published"
                 )
             check_words(Move("rollback", now.previous.version, now.version, who, why, ""))
             self._touched(now.previous.digest)
@@ -143,6 +142,7 @@ class ReleaseFolder:
                     who=who,
                     why=why,
                     published_at=self._now(),
+                    replaced=now.version,
                     earlier=now.earlier[1:],
                 )
             )
@@ -224,6 +224,15 @@ class ReleaseFolder:
 
     def _locked(self) -> AbstractContextManager[None]:
         return held(self._root / "publish.lock", _LOCK_SECONDS)
+
+    def _nothing_before(self, found: str) -> ArtifactError:
+        return ArtifactError(
+            "there is no earlier version to go back to",
+            where=str(self._root / POINTER),
+            expected="a publication that replaced another version",
+            found=found,
+            remedy="promote the version you want by its number",
+        )
 
     def _gone(self, version: int, digest: str) -> ArtifactError:
         return ArtifactError(
