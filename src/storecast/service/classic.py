@@ -19,19 +19,19 @@ from storecast.service.champion import Champion, View
 from storecast.service.problems import Problem, Wrong, invalid
 from storecast.service.schemas import ClassicRow
 
-__all__ = ["EXOGENOUS", "CsvRows", "Gathered", "gather"]
+__all__ = ["EXOGENOUS", "GIVEN", "LARGEST", "CsvRows", "Gathered", "gather"]
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 EXOGENOUS = ("temperature", "fuel_price", "cpi", "unemployment")
-_GIVEN = ("holiday_flag", *EXOGENOUS)
+GIVEN = ("holiday_flag", *EXOGENOUS)
 _ALIASES = {"isholiday": "holiday_flag", "is_holiday": "holiday_flag", "department": "dept"}
 _IGNORED = ("weekly_sales",)  # what is asked for may stand in the file
-_COLUMNS = ("store", "dept", "date", *_GIVEN, *_IGNORED)
+_COLUMNS = ("store", "dept", "date", *GIVEN, *_IGNORED)
 _NOT_GIVEN = ("", "NA", "NULL", "null")
 _FLAGS = {"0": 0.0, "1": 1.0, "true": 1.0, "false": 0.0}
 _DAY_FIRST = re.compile(r"(\d{2})-(\d{2})-(\d{4})\Z", re.ASCII)
-_LARGEST = 1e9  # of any input, as a number; beyond is a slip
+LARGEST = 1e9  # of any input, as a number; beyond is a slip
 _LONGEST_LINE = 64 * 1024
 _MOST_WRONG = 100
 
@@ -142,11 +142,11 @@ def gather(champion: Champion, rows: Sequence[ClassicRow]) -> Gathered:
     found = finder.places(stores, depts, 0)
     weeks = finder.weeks([r.date for r in rows], 0)
     given = {}
-    for name in _GIVEN:
+    for name in GIVEN:
         values = [getattr(r, name) for r in rows]
         if any(v is not None for v in values):
             given[name] = np.array([_number(v) for v in values], dtype=np.float64)
-            for i in np.flatnonzero(np.abs(given[name]) > _LARGEST).tolist():
+            for i in np.flatnonzero(np.abs(given[name]) > LARGEST).tolist():
                 finder.note(i, f"{name}: {values[i]!r} is no sensible value")
     if finder.wrong:
         raise invalid(finder.wrong)
@@ -196,7 +196,7 @@ class CsvRows:
         if not self._rows:
             raise invalid([Wrong("body", "there are no rows")])
         view, place, week = (np.concatenate([c[i] for c in self._chunks]) for i in range(3))
-        names = sorted({name for c in self._chunks for name in c[3]}, key=_GIVEN.index)
+        names = sorted({name for c in self._chunks for name in c[3]}, key=GIVEN.index)
         given = {}
         for name in names:
             parts = [c[3].get(name, np.full(len(c[1]), np.nan)) for c in self._chunks]
@@ -241,7 +241,7 @@ class CsvRows:
         found = self._finder.places(stores, depts, first)
         weeks = self._finder.weeks([d.strip() for d in cells["date"]], first)
         given = {}
-        for name in _GIVEN:
+        for name in GIVEN:
             if name in cells:
                 read = self._flags if name == "holiday_flag" else self._numbers
                 values = read(name, cells[name], first)
@@ -259,7 +259,7 @@ class CsvRows:
             except ValueError:
                 pass
             else:
-                if np.isfinite(out).all() and (np.abs(out) <= _LARGEST).all():
+                if np.isfinite(out).all() and (np.abs(out) <= LARGEST).all():
                     return out
         return self._each(name, cells, first, _float)
 
@@ -281,7 +281,7 @@ class CsvRows:
 
 def _float(text: str) -> float:
     value = float(text)
-    if "_" in text or not abs(value) <= _LARGEST:
+    if "_" in text or not abs(value) <= LARGEST:
         raise ValueError(text)
     return value
 

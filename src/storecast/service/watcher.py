@@ -110,9 +110,9 @@ class Holder:
         return ""
 
     def _take(self, champion: Champion) -> None:
-        moved = self.champion is None or self.champion.info != champion.info
+        before = self.champion.info.published_at if self.champion else None
         self.champion, self.refused = champion, ""
-        if moved:
+        if before != champion.info.published_at:
             self._heard("serves", champion.info, "")
 
     def _fall_back(self, info: ReleaseInfo) -> None:

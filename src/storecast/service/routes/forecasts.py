@@ -15,8 +15,8 @@ from starlette.responses import Response, StreamingResponse
 
 from storecast.service.calls import Reply, decode, media_type, read_body
 from storecast.service.champion import Champion, SeriesRows, check_levels, column_names
-from storecast.service.columnar import pack
 from storecast.service.context import Service
+from storecast.service.logged import as_blob, as_texts
 from storecast.service.openapi import documented, parameter
 from storecast.service.problems import Problem, Wrong, from_msgspec, invalid
 from storecast.service.queries import pairs, wants_csv
@@ -128,7 +128,7 @@ async def _one(service: Service, request: Request, champion: Champion, wanted: _
     entry = service.log.new_id()
     weeks = wanted.weeks
     columns = [_pick(c, weeks) for c in rows.columns]
-    bands = {f"{x:g}": columns[1 + 2 * i : 3 + 2 * i] for i, x in enumerate(wanted.levels)}
+    forecast, bands = as_texts(_pick(champion.weeks, weeks), wanted.levels, columns)
     await service.record(
         request,
         "forecast",
@@ -137,8 +137,8 @@ async def _one(service: Service, request: Request, champion: Champion, wanted: _
         series=champion.views[wanted.by].names[wanted.places[0]],
         rows=len(weeks),
         inputs=f'{{"by":"{wanted.by}"}}',
-        forecast=_ENCODE({"ds": _pick(champion.weeks, weeks), "storecast": columns[0]}).decode(),
-        bands=_ENCODE(bands).decode(),
+        forecast=forecast,
+        bands=bands,
     )
     if csv:
         text = _csv_head(wanted.levels) + "".join(_pick(rows.csv, weeks))
@@ -157,10 +157,9 @@ async def _many(service: Service, request: Request, champion: Champion, wanted: 
     at, weeks = np.array(wanted.places, dtype=np.int64), np.array(wanted.weeks, dtype=np.int64)
     places, times = np.repeat(at, len(weeks)), np.tile(weeks, len(at))
     values = view.columns(places, times, wanted.levels)
-    names = np.array([view.names[p] for p in wanted.places])
-    columns = {"unique_id": np.repeat(names, len(weeks)), "horizon": (times + 1).astype(np.int16)}
-    columns |= dict(zip(column_names(wanted.levels), values, strict=True))
-    digest, blob = await asyncio.to_thread(pack, columns)
+    names = [view.names[p] for p in places.tolist()]
+    named = dict(zip(column_names(wanted.levels), values, strict=True))
+    digest, blob = await asyncio.to_thread(as_blob, names, champion.forecaster.weeks[times], named)
     entry = service.log.new_id()
     await service.record(
         request,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,14 +16,14 @@ from starlette.responses import Response, StreamingResponse
 
 from storecast.service.calls import Reply, body_chunks, decode, media_type, read_body
 from storecast.service.champion import Champion, check_levels, column_names, csv_cell
-from storecast.service.classic import CsvRows, Gathered, gather
-from storecast.service.columnar import pack
+from storecast.service.classic import GIVEN, LARGEST, CsvRows, Gathered, gather
 from storecast.service.context import Service
+from storecast.service.logged import as_blob, as_texts
 from storecast.service.openapi import documented, parameter
 from storecast.service.problems import Problem, Wrong, invalid
 from storecast.service.queries import read_query, wants_csv
 from storecast.service.rules import declared
-from storecast.service.schemas import PredictionsRequest
+from storecast.service.schemas import ClassicRow, PredictionsRequest
 
 __all__ = ["LEVELS", "make_router"]
 
@@ -30,7 +31,10 @@ Float = NDArray[np.float64]
 LEVELS = (80.0, 95.0)
 _DECODER = msgspec.json.Decoder(PredictionsRequest)
 _ENCODE = msgspec.json.Encoder().encode
-_CSV = "text/csv; charset=utf-8"
+_CSV_HEADERS = {
+    "content-type": "text/csv; charset=utf-8",
+    "content-disposition": 'attachment; filename="predictions.csv"',
+}
 _STEP = 4000  # rows written before others get their turn
 _PIECE = 64 * 1024  # bytes read before others get theirs
 
@@ -105,41 +109,31 @@ def _csv_lines(champion: Champion, found: Answered, levels: tuple[float, ...], d
     ]
 
 
-def _logged(champion: Champion, found: Answered, rows: Gathered, levels: tuple[float, ...]) -> tuple[str, bytes]:
-    """The rows as the log keeps them: distinct forecasts, which of them each row got, and what was given."""
-    keys = [d and f"{s}_{d}" or s for s, d, _ in _names(champion, found)]
-    columns: dict[str, NDArray[np.generic]] = {
-        "unique_id": np.array(keys),
-        "horizon": (found.week + 1).astype(np.int16),
-        **dict(zip(column_names(levels), found.columns, strict=True)),
-        "row": found.of.astype(np.int32),
-    }
-    return pack(columns | {f"given_{name}": values for name, values in rows.given.items()})
+def _as_blob(
+    champion: Champion, found: Answered, rows: Gathered, levels: tuple[float, ...]
+) -> tuple[str, bytes]:
+    """The rows as the log keeps them, with what was given."""
+    of = found.of
+    keys = [f"{s}_{d}" if d else s for s, d, _ in _names(champion, found)]
+    columns = {n: c[of] for n, c in zip(column_names(levels), found.columns, strict=True)}
+    columns |= {f"given_{name}": values for name, values in rows.given.items()}
+    return as_blob([keys[i] for i in of.tolist()], champion.forecaster.weeks[found.week[of]], columns)
 
 
 async def _log(
-    service: Service, request: Request, champion: Champion, rows: Gathered, found: Answered, levels: tuple[float, ...]
+    service: Service,
+    request: Request,
+    champion: Champion,
+    rows: Gathered,
+    found: Answered,
+    levels: tuple[float, ...],
 ) -> str:
-    """Write the answer to the log, one row readable as it is, many as a blob; the entry's id."""
+    """Write the answer to the log; the entry's id."""
     entry = service.log.new_id()
-    unused = _unused(champion, rows)
-    if len(rows) == 1:
-        (store, dept, week), columns = _names(champion, found)[0], [c.tolist() for c in found.columns]
-        bands = {f"{x:g}": columns[1 + 2 * i : 3 + 2 * i] for i, x in enumerate(levels)}
-        given = {name: values.tolist()[0] for name, values in rows.given.items()}
-        await service.record(
-            request,
-            "prediction",
-            champion,
-            id=entry,
-            series=f"{store}_{dept}" if dept else store,
-            rows=1,
-            inputs=_ENCODE({"by": "store" if found.view[0] else "series", "given": given, "unused": unused}).decode(),
-            forecast=_ENCODE({"ds": [week], "storecast": columns[0]}).decode(),
-            bands=_ENCODE(bands).decode(),
-        )
-        return entry
-    digest, blob = await asyncio.to_thread(_logged, champion, found, rows, levels)
+    inputs = {"cutoff": champion.cutoff, "given": list(rows.given), "unused": _unused(champion, rows)}
+    many = len(rows) > _STEP
+    made = _as_blob(champion, found, rows, levels) if not many else None
+    digest, blob = made or await asyncio.to_thread(_as_blob, champion, found, rows, levels)
     await service.record(
         request,
         "prediction",
@@ -147,7 +141,7 @@ async def _log(
         id=entry,
         series="",
         rows=len(rows),
-        inputs=_ENCODE({"cutoff": champion.cutoff, "given": list(rows.given), "unused": unused}).decode(),
+        inputs=_ENCODE(inputs).decode(),
         digest=digest,
         blob=blob,
     )
@@ -208,23 +202,69 @@ async def predict(
 ) -> Response:
     """Answer ``rows``, after the answer is logged."""
     many = len(rows) > _STEP
-    found = await asyncio.to_thread(answered, champion, rows, levels) if many else answered(champion, rows, levels)
+    look_up = functools.partial(answered, champion, rows, levels)
+    found = await asyncio.to_thread(look_up) if many else look_up()
     entry = await _log(service, request, champion, rows, found, levels)
     if csv:
         dept = champion.hierarchical
-        head = ",".join(["store", *(["dept"] if dept else []), "date", *column_names(levels)]) + "\n"
         lines = [line.encode() for line in _csv_lines(champion, found, levels, dept)]
-        headers = {"content-type": _CSV, "content-disposition": 'attachment; filename="predictions.csv"', "x-forecast-id": entry}
-        return StreamingResponse(_in_turns(lines, found.of, head.encode(), b"", b""), headers=headers)
-    head_ = (
-        f'{{"id":"{entry}","model":{champion.head.decode()},"cutoff":"{champion.cutoff}",'
-        f'"unit":{_ENCODE(service.config.unit).decode()},"levels":{_ENCODE(levels).decode()},'
-        f'"unused":{_ENCODE(_unused(champion, rows)).decode()},"predictions":['
-    ).encode()
+        headers = {**_CSV_HEADERS, "x-forecast-id": entry}
+        return StreamingResponse(
+            _in_turns(lines, found.of, _csv_head(dept, levels), b"", b""), headers=headers
+        )
+    head = _head(service, champion, entry, levels, _unused(champion, rows))
     lines = _json_lines(champion, found, levels)
     if not many:
-        return Reply(head_ + b",".join([lines[i] for i in found.of.tolist()]) + b"]}")
-    return StreamingResponse(_in_turns(lines, found.of, head_, b",", b"]}"), media_type="application/json")
+        return Reply(head + b",".join([lines[i] for i in found.of.tolist()]) + b"]}")
+    return StreamingResponse(_in_turns(lines, found.of, head, b",", b"]}"), media_type="application/json")
+
+
+def _csv_head(dept: bool, levels: tuple[float, ...]) -> bytes:
+    return (",".join(["store", *(["dept"] if dept else []), "date", *column_names(levels)]) + "\n").encode()
+
+
+def _head(
+    service: Service, champion: Champion, entry: str, levels: tuple[float, ...], unused: Sequence[str]
+) -> bytes:
+    return (
+        f'{{"id":"{entry}","model":{champion.head.decode()},"cutoff":"{champion.cutoff}",'
+        f'"unit":{_ENCODE(service.config.unit).decode()},"levels":{_ENCODE(levels).decode()},'
+        f'"unused":{_ENCODE(unused).decode()},"predictions":['
+    ).encode()
+
+
+async def predict_one(
+    service: Service, request: Request, champion: Champion, row: ClassicRow, levels: tuple[float, ...]
+) -> Response | None:
+    """Answer one row that is a look-up, without an array being made; None where it is not so simple."""
+    if champion.exogenous is not None or champion.hierarchical or row.dept is not None:
+        return None
+    store = str(row.store)
+    place, week = champion.views["series"].place.get(store), champion.week_at.get(row.date)
+    if place is None or week is None:
+        return None
+    given = {name: value for name in GIVEN if (value := getattr(row, name)) is not None}
+    if any(abs(value) > LARGEST for value in given.values()):
+        return None
+    rows = champion.rows("series", place, levels)
+    entry = service.log.new_id()
+    columns = [[column[week]] for column in rows.columns]
+    forecast, bands = as_texts([row.date], levels, columns)
+    await service.record(
+        request,
+        "prediction",
+        champion,
+        id=entry,
+        series=store,
+        rows=1,
+        inputs=_ENCODE({"given": given, "unused": list(given)}).decode(),
+        forecast=forecast,
+        bands=bands,
+    )
+    # The row as /v1/forecasts has it, from its point on.
+    values = rows.json[week][rows.json[week].index(b',"storecast":') :]
+    head = _head(service, champion, entry, levels, list(given))
+    return Reply(b"".join((head, b'{"store":', _ENCODE(store), b',"date":"', row.date.encode(), b'"', values, b"]}")))
 
 
 def make_router(service: Service) -> APIRouter:
@@ -262,8 +302,12 @@ def make_router(service: Service) -> APIRouter:
             )
         asked = decoded(await read_body(request, service.config.json_bytes))
         levels = _levels(asked.levels) if asked.levels is not None else _query_levels(query.get("levels"))
-        rows = gather(champion, asked.rows)
-        return await predict(service, request, champion, rows, levels, wants_csv(request, query.get("format")))
+        csv = wants_csv(request, query.get("format"))
+        if len(asked.rows) == 1 and not csv:
+            simple = await predict_one(service, request, champion, asked.rows[0], levels)
+            if simple is not None:
+                return simple
+        return await predict(service, request, champion, gather(champion, asked.rows), levels, csv)
 
     return router
 
