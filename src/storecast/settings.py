@@ -24,5 +24,12 @@ class Settings(BaseSettings):
     log_url: str = Field(
         default="", description="database of the forecast log (SQLAlchemy URL); empty: SQLite in the home folder"
     )
+    redis_url: str = Field(default="", description="Redis shared by workers for caches and limits; empty: none")
+    rate_limit: float = Field(
+        default=500.0, ge=0.0, description="requests a second that one API key may make; 0: no limit"
+    )
+    drain_seconds: float = Field(
+        default=2.0, ge=0.0, description="after SIGTERM, how long requests are still taken on"
+    )
     access_log: bool = Field(default=False, description="a line for every request, not only slow and failed ones")
     debug: bool = Field(default=False, description="show tracebacks")

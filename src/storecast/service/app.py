@@ -17,6 +17,7 @@ from storecast.errors import StorecastError
 from storecast.service.calls import call_of
 from storecast.service.context import Service
 from storecast.service.gate import Admission, Gate
+from storecast.service.loop import repeat
 from storecast.service.openapi import install
 from storecast.service.problems import Problem, from_error, from_pydantic, reply
 from storecast.service.routes import forecasts, health, predictions
@@ -36,14 +37,14 @@ def create_app(service: Service, admission: Admission) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.create_task(service.holder.follow(service.config.look_seconds))
+        chores = [asyncio.create_task(repeat(work, every)) for work, every in service.chores.items()]
         try:
             yield
         finally:
             service.draining = True
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
 
     app = FastAPI(
         title="Storecast",
@@ -68,6 +69,7 @@ def create_app(service: Service, admission: Admission) -> FastAPI:
         observer=service.telemetry,
         new_id=service.log.new_id,
         limit=service.config.in_flight,
+        draining=lambda: service.draining,
     )
     install(app)
     return app

@@ -22,7 +22,7 @@ __all__ = ["Service", "ServiceConfig"]
 @dataclass(frozen=True)
 class ServiceConfig:
     """Limits and words. Bytes: ``json_bytes`` of a JSON body with rows, ``csv_bytes`` of an upload; ``rows``
-    of one answer; ``in_flight`` requests at one time; ``look_seconds`` between looks at the pointer."""
+    of one answer; ``in_flight`` requests at one time."""
 
     name: str = "storecast"
     unit: str = "$"
@@ -30,14 +30,12 @@ class ServiceConfig:
     csv_bytes: int = 128 * 1024 * 1024
     rows: int = 1_000_000
     in_flight: int = 512
-    look_seconds: float = 0.25
-    drain_seconds: float = 20.0
 
 
 @dataclass
 class Service:
     """One worker. ``acknowledged`` turns the log's future into one of the running loop; ``clock`` gives
-    nanoseconds since 1970; ``stores`` are the tables beside the log, by name."""
+    nanoseconds since 1970; ``chores``: what is called every so many seconds in a thread."""
 
     config: ServiceConfig
     holder: Holder
@@ -45,7 +43,7 @@ class Service:
     acknowledged: Callable[[Any, asyncio.AbstractEventLoop], Awaitable[str]]
     telemetry: Telemetry
     clock: Callable[[], int] = time.time_ns
-    stores: Mapping[str, Any] = field(default_factory=dict)
+    chores: Mapping[Callable[[], None], float] = field(default_factory=dict)
     draining: bool = False
 
     async def record(

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storecast.errors import StorecastError
-from storecast.service.calls import Call, read_body
+from storecast.service.calls import Call, media_type, read_body
 from storecast.service.problems import Problem, from_error, from_msgspec, reply
 from storecast.service.rules import PUBLIC, ROLES, Rule, Rules
 
@@ -33,7 +33,8 @@ _HEADERS = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
-_PAGES = ("/docs", "/redoc")
+_PAGES = ("/docs",)
+_AUDITED = ("planner", "operator")  # roles of routes whose use is written down
 
 
 class Admission(Protocol):
@@ -59,6 +60,10 @@ class Observer(Protocol):
         """A request was refused with a problem of this kind."""
         ...
 
+    def audited(self, call: Call, method: str, template: str, path: str, status: int) -> None:
+        """Somebody changed something, or tried to."""
+        ...
+
     def failed(self, call: Call, error: Exception) -> None:
         """An error that nobody foresaw."""
         ...
@@ -75,10 +80,11 @@ class Gate:
         observer: Observer,
         new_id: Callable[[], str],
         limit: int,
+        draining: Callable[[], bool],
     ) -> None:
         self._app, self._make_rules = app, rules
         self._admission, self._observer, self._new_id = admission, observer, new_id
-        self._limit = limit
+        self._limit, self._draining = limit, draining
         self._rules: Rules | None = None
         self.in_flight = 0
 
@@ -102,6 +108,8 @@ class Gate:
                 headers = list(message["headers"])
                 headers.append((b"x-request-id", call.id.encode("latin-1")))
                 headers += _HEADERS[:-1] if path in _PAGES else _HEADERS
+                if self._draining():
+                    headers.append((b"connection", b"close"))
                 message = {**message, "headers": headers}
             await send(message)
 
@@ -119,6 +127,8 @@ class Gate:
             self.in_flight -= 1
             template = rule.template if rule else "unmatched"
             self._observer.ended(scope, template, status, time.perf_counter() - started)
+            if rule and rule.role in _AUDITED:
+                self._observer.audited(call, method, template, path, status)
 
     async def _answer(
         self, rule: Rule | None, call: Call, scope: Scope, receive: Receive, out: Send
@@ -180,12 +190,19 @@ class Gate:
 
 
 async def _buffered(rule: Rule, scope: Scope, receive: Receive) -> Receive:
-    """``receive`` of a body that has been read, bounded, and, where it calls itself JSON, found to be JSON."""
+    """``receive`` of a body that has been read, bounded, and found to be JSON."""
     if scope["method"] in ("GET", "HEAD", "DELETE"):
         return receive
     request = Request(scope, receive)
     body = await read_body(request, rule.limit)
-    if body and "json" in request.headers.get("content-type", ""):
+    if body:
+        if media_type(request) != "application/json":
+            raise Problem(
+                415,
+                "unsupported-media-type",
+                "This route takes JSON",
+                remedy="Set the header content-type: application/json.",
+            )
         try:
             msgspec.json.decode(body)  # stricter than Python's: no NaN, no 1e309, nothing nested without end
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -144,6 +144,12 @@ class Telemetry:
         """A request was refused with a problem of this kind."""
         self._refusals.labels(kind).inc()
 
+    def audited(self, call: Call, method: str, template: str, path: str, status: int) -> None:
+        """Somebody changed something, or tried to."""
+        fields = {"request": call.id, "caller": call.caller, "role": call.role}
+        fields |= {"method": method, "route": template, "path": path[:200], "status": str(status)}
+        _LOG.info("audit", extra={"fields": fields})
+
     def failed(self, call: Call, error: Exception) -> None:
         """An error that nobody foresaw: with its trace, under the request's id."""
         _LOG.error("failed", exc_info=error, extra={"fields": {"request": call.id, "caller": call.caller}})

@@ -7,7 +7,6 @@ forecast is refused, and the old one goes on.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -127,9 +126,3 @@ class Holder:
         if reason != self.refused:
             self._heard("refused", info, reason)
         self.refused = reason
-
-    async def follow(self, seconds: float) -> None:
-        """Look every ``seconds`` until cancelled."""
-        while True:
-            await asyncio.to_thread(self.look)
-            await asyncio.sleep(seconds)

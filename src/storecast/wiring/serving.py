@@ -4,54 +4,114 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from fastapi import FastAPI
 
+from storecast.errors import SetupError
+from storecast.ports.cache import Limit, RateLimiter
 from storecast.service.app import create_app
 from storecast.service.context import Service, ServiceConfig
-from storecast.service.security import LocalOnly
+from storecast.service.security import Doors, KeyRing, is_loopback
 from storecast.service.telemetry import Telemetry
 from storecast.service.watcher import Holder
 from storecast.settings import Settings
-from storecast.stores.forecast_log import DatabaseLog, acknowledged
+from storecast.stores.cache import SharedRedis
+from storecast.stores.forecast_log import Database, DatabaseLog, acknowledged
+from storecast.stores.forecast_log.keys import KeyTable
+from storecast.stores.limits import MemoryLimiter, RedisLimiter
 from storecast.stores.releases import ReleaseFolder
 
-__all__ = ["forecast_log", "make_app", "release_folder"]
+__all__ = ["Worker", "database", "key_table", "make_worker"]
+
+_LOOK_SECONDS, _KEYS_SECONDS = 0.25, 2.0
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def release_folder(settings: Settings) -> ReleaseFolder:
-    """Where published versions of the named model lie."""
-    return ReleaseFolder(settings.home / "releases" / settings.name, clock=_now)
-
-
-def forecast_log(settings: Settings, on_commit: Callable[[int, float, str], None]) -> DatabaseLog:
-    """The forecast log at its URL, SQLite in the home folder without one."""
+def _home(settings: Settings) -> Path:
     home = settings.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
-    url = settings.log_url or f"sqlite:///{home / 'forecasts.db'}"
-    return DatabaseLog(url, home / "spool", on_commit=on_commit)
+    return home
 
 
-def make_app(settings: Settings) -> tuple[FastAPI, Service, DatabaseLog]:
-    """The application of one worker; its log is not started yet."""
+def _log_url(settings: Settings) -> str:
+    return settings.log_url or f"sqlite:///{_home(settings) / 'forecasts.db'}"
+
+
+def database(settings: Settings) -> Database:
+    """The forecast log's database, its schema brought up to date."""
+    found = Database(_log_url(settings))
+    found.ensure_schema()
+    return found
+
+
+def key_table(settings: Settings) -> KeyTable:
+    """The API keys."""
+    return KeyTable(database(settings))
+
+
+@dataclass
+class Worker:
+    """One worker: ``start`` before it listens, ``close`` after it answered the last request."""
+
+    app: FastAPI
+    service: Service
+    log: DatabaseLog
+    ring: KeyRing
+    host: str
+
+    def start(self) -> None:
+        """Open the log, read the keys, load the version that serves.
+
+        Raises SetupError where the address can be reached from elsewhere and there is no key.
+        """
+        self.log.start()
+        self.ring.refresh()
+        if not is_loopback(self.host) and not len(self.ring):
+            self.log.close()
+            raise SetupError(
+                "the service does not listen to other machines without a key",
+                where=f"--host {self.host}",
+                expected="an API key, or a loopback address",
+                found="no key",
+                remedy="run `storecast keys issue --role operator`, or serve on 127.0.0.1",
+            )
+        self.service.holder.look()
+
+    def close(self) -> None:
+        """Write what waits and end."""
+        self.log.close()
+
+
+def _limiter(settings: Settings) -> RateLimiter:
+    return RedisLimiter(SharedRedis(settings.redis_url)) if settings.redis_url else MemoryLimiter()
+
+
+def make_worker(settings: Settings, host: str) -> Worker:
+    """The worker that will listen on ``host``; nothing is started yet."""
     telemetry = Telemetry(access_log=settings.access_log)
-    log = forecast_log(settings, telemetry.committed)
-    holder = Holder(release_folder(settings), heard=telemetry.version)
-    service = Service(
-        ServiceConfig(name=settings.name, unit=settings.unit), holder, log, acknowledged, telemetry, time.time_ns
+    home = _home(settings)
+    log = DatabaseLog(_log_url(settings), home / "spool", on_commit=telemetry.committed)
+    ring = KeyRing(KeyTable(log.database), home / "keys.json")
+    holder = Holder(
+        ReleaseFolder(home / "releases" / settings.name, clock=_now), heard=telemetry.version
     )
+    limit = Limit(settings.rate_limit, 2.0 * settings.rate_limit) if settings.rate_limit else None
+    doors = Doors(ring, _limiter(settings), limit, local=is_loopback(host))
+    chores: dict[Callable[[], None], float] = {holder.look: _LOOK_SECONDS, ring.refresh: _KEYS_SECONDS}
+    config = ServiceConfig(name=settings.name, unit=settings.unit)
+    service = Service(config, holder, log, acknowledged, telemetry, time.time_ns, chores)
+    telemetry.watch(log.depths, log.writable, lambda: _age(holder))
+    return Worker(create_app(service, doors), service, log, ring, host)
 
-    def age() -> float:
-        champion = holder.champion
-        if champion is None:
-            return 0.0
-        return (_now() - datetime.fromisoformat(champion.info.published_at)).total_seconds()
 
-    telemetry.watch(log.depths, log.writable, age)
-    return create_app(service, LocalOnly()), service, log
-
+def _age(holder: Holder) -> float:
+    champion = holder.champion
+    if champion is None:
+        return 0.0
+    return (_now() - datetime.fromisoformat(champion.info.published_at)).total_seconds()
