@@ -76,3 +76,7 @@ class ForecastLog(Protocol):
     def writable(self) -> bool:
         """Whether the last attempt to write, in the database or the spool, succeeded: for readiness."""
         ...
+
+    def trouble(self) -> str | None:
+        """Why the database is away, for logs and for readiness; None while entries go there."""
+        ...

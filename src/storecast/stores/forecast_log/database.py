@@ -143,6 +143,8 @@ class Database:
         path = Path(self._url.database or "")
         if change:
             path.parent.mkdir(parents=True, exist_ok=True)
+            # Readable by the owner alone: it holds what callers asked.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         handle = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

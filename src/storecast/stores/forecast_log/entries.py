@@ -29,7 +29,7 @@ def _cannot_be_stored(found: str, entry: Entry) -> RequestError:
     return RequestError(
         "this cannot be written to the forecast log",
         where=f"entry {entry.id!r}",
-        expected="valid Unicode without NUL characters",
+        expected="valid Unicode without NUL characters, and numbers that a column holds",
         found=found,
         remedy="remove it from the request",
     )
@@ -44,6 +44,8 @@ def size_of(entry: Entry) -> int:
         raise _cannot_be_stored("text that is no Unicode", entry) from error
     if "\0" in text:
         raise _cannot_be_stored("a NUL character", entry)
-    if not (-(1 << 31) <= entry.rows < 1 << 31 and -(1 << 31) <= entry.version < 1 << 31):
-        raise _cannot_be_stored("a number of more than 32 bits", entry)
+    if not (0 <= entry.rows < 1 << 31 and 0 <= entry.version < 1 << 31):
+        raise _cannot_be_stored("a number of more than 31 bits", entry)
+    if not (0 <= entry.at < 1 << 63 and 0 <= entry.latency < 1 << 63):
+        raise _cannot_be_stored("a time of more than 63 bits", entry)
     return size + len(entry.rows_blob or b"")

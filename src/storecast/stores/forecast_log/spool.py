@@ -1,8 +1,8 @@
 """The spool: a local file that takes entries durably while the database is away.
 
-A record is a magic word, the payload's length and CRC-32 (little endian), and the payload: the entries of
-one group in MessagePack. A record cut short by a crash was never acknowledged and is dropped; records
-behind a damaged one are found again by their magic word.
+A record is a magic word, the payload's length, CRC-32 and number of entries (little endian), and the
+payload: the entries of one group in MessagePack. A record cut short by a crash was never acknowledged and
+is dropped; records behind a damaged one are found again by their magic word.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import msgspec
 from storecast.errors import LogError
 from storecast.ports import Entry
 
-__all__ = ["Spool", "left_behind", "park", "records"]
+__all__ = ["Spool", "count", "left_behind", "park", "records"]
 
 _MAGIC = b"\x93SClog1\n"
-_HEAD = struct.Struct("<8sII")
+_HEAD = struct.Struct("<8sIII")
 _DECODER = msgspec.msgpack.Decoder(list[Entry])
 _PARKED = "parked.jsonl"
 
@@ -43,17 +43,15 @@ def _write_all(handle: int, data: bytes) -> None:
         view = view[os.write(handle, view) :]
 
 
-def _record_at(data: mmap.mmap, at: int, end: int) -> tuple[list[Entry], int] | None:
+def _payload_at(data: mmap.mmap, at: int, end: int) -> tuple[bytes, int] | None:
     if at + _HEAD.size > end:
         return None
-    magic, length, checksum = _HEAD.unpack_from(data, at)
+    magic, length, checksum, _ = _HEAD.unpack_from(data, at)
     body = at + _HEAD.size
     if magic != _MAGIC or body + length > end:
         return None
     payload = data[body : body + length]
-    if zlib.crc32(payload) != checksum:
-        return None
-    return _DECODER.decode(payload), body + length
+    return (payload, body + length) if zlib.crc32(payload) == checksum else None
 
 
 def records(handle: int, start: int, end: int) -> Iterator[tuple[list[Entry], int, int]]:
@@ -64,15 +62,28 @@ def records(handle: int, start: int, end: int) -> Iterator[tuple[list[Entry], in
     with mmap.mmap(handle, end, access=mmap.ACCESS_READ) as data:
         at = start
         while at < end:
-            found, sought = _record_at(data, at, end), at
+            found, sought = _payload_at(data, at, end), at
             while found is None:
                 sought = data.find(_MAGIC, sought + 1, end)
                 if sought < 0:
                     return
-                found = _record_at(data, sought, end)
-            entries, behind = found
-            yield entries, behind, sought - at
+                found = _payload_at(data, sought, end)
+            payload, behind = found
+            yield _DECODER.decode(payload), behind, sought - at
             at = behind
+
+
+def count(handle: int) -> int:
+    """Entries of an open spool file, by the heads of its records alone."""
+    total = at = 0
+    end = os.fstat(handle).st_size
+    while at + _HEAD.size <= end:
+        magic, length, _, entries = _HEAD.unpack(os.pread(handle, _HEAD.size, at))
+        at += _HEAD.size + length
+        if magic != _MAGIC or at > end:
+            break
+        total += entries
+    return total
 
 
 def park(folder: Path, entry: Entry, why: str) -> None:
@@ -98,10 +109,13 @@ class Spool:
         self._limit = limit
         self.end = self.entries = 0
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Readable by the owner alone: it holds what callers asked.
+        # Readable by the owner alone: it holds what callers asked. It is locked before it has the name by
+        # which others look for spools that are left behind.
+        fresh = self.path.with_suffix(".new")
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
-        self.handle = os.open(self.path, flags, 0o600)
+        self.handle = os.open(fresh, flags, 0o600)
         fcntl.flock(self.handle, fcntl.LOCK_EX)
+        fresh.rename(self.path)
         _sync_folder(folder)
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -111,7 +125,7 @@ class Spool:
         nothing of it remains.
         """
         payload = msgspec.msgpack.encode(entries)
-        data = _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+        data = _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload), len(entries)) + payload
         if self.end + len(data) > self._limit:
             raise LogError(
                 "the database of the forecast log is away, and its spool is full",
