@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from storecast import __version__
-from storecast.cli import data, forecasting, models, run_all, serving
+from storecast.cli import data, follow, forecasting, models, run_all, serving
 from storecast.cli.output import errors
 from storecast.errors import StorecastError
 
@@ -32,6 +32,7 @@ app.command("forecast")(forecasting.forecast)
 app.command("explain")(forecasting.explain)
 app.add_typer(models.app, name="models")
 app.command("serve")(serving.serve)
+app.command("follow")(follow.follow)
 app.add_typer(serving.keys, name="keys")
 app.command("migrate")(serving.migrate)
 

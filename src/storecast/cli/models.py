@@ -9,6 +9,7 @@ import typer
 
 from storecast.cli.options import Json, Name
 from storecast.cli.output import print_json, program, screen, table
+from storecast.errors import ArtifactError
 
 __all__ = ["app"]
 
@@ -105,7 +106,13 @@ def promote(
     name = name or settings.name
     releases = batch.releases(settings, name)
     words = {"who": batch.user(), "why": why}
-    done = move(batch.registry(settings), name, version, **words, releases=releases, anyway=anyway)
+    try:
+        done = move(batch.registry(settings), name, version, **words, releases=releases, anyway=anyway)
+    except ArtifactError as error:
+        from storecast.wiring import following
+
+        following.record_refusal(settings, name, version, batch.user(), error)
+        raise
     screen.print(f"Champion is version {done.version.version}; before: {done.previous or 'none'}.")
     flag = "" if name == settings.name else f" --name {name}"
     screen.print(f"Back again: {program()} models rollback --why '...'{flag}")

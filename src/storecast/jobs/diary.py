@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable
 
 from storecast.errors import LogError
-from storecast.ports import ReleaseInfo
 from storecast.ports.records import ModelEvents
 
 __all__ = ["Diary"]
@@ -22,13 +21,32 @@ class Diary:
         self._unwritten: deque[Callable[[ModelEvents], object]] = deque(maxlen=_UNWRITTEN)
 
     def note(
-        self, kind: str, *, who: str, why: str, from_version: int | None, to_version: int, digest: str
+        self,
+        kind: str,
+        *,
+        who: str,
+        why: str,
+        from_version: int | None,
+        to_version: int,
+        digest: str,
+        new: bool = True,
     ) -> None:
-        """Keep one event until ``write``."""
-        versions = {"from_version": from_version, "to_version": to_version}
-        self._unwritten.append(
-            lambda events: events.record(self._name, kind, who=who, why=why, digest=digest, **versions)
-        )
+        """Keep one event until ``write``; not ``new``: it may have been written by a follower before this
+        one, and is left out then."""
+
+        def record(events: ModelEvents) -> None:
+            if new or not self._holds(events, to_version, digest):
+                events.record(
+                    self._name,
+                    kind,
+                    who=who,
+                    why=why,
+                    from_version=from_version,
+                    to_version=to_version,
+                    digest=digest,
+                )
+
+        self._unwritten.append(record)
 
     def write(self, events: ModelEvents | None) -> None:
         """Write what waits, in its order; what the database does not take waits on."""
@@ -40,14 +58,8 @@ class Diary:
                 return
             self._unwritten.popleft()
 
-    def holds(self, events: ModelEvents | None, now: ReleaseInfo) -> bool:
-        """Whether the last move that was written down leads to ``now``."""
-        if events is None:
-            return False
-        try:
-            listed = events.listing(limit=50, model=self._name)
-        except LogError as error:
-            self._lost(error)
-            return False
+    def _holds(self, events: ModelEvents, version: int, digest: str) -> bool:
+        """Whether the last move that was written down leads to this version."""
+        listed = events.listing(limit=50, model=self._name)
         moves = [event for event in listed if event.state == "done" and event.kind != "refused"]
-        return bool(moves) and (moves[0].to_version, moves[0].digest) == (now.version, now.digest)
+        return bool(moves) and (moves[0].to_version, moves[0].digest) == (version, digest)

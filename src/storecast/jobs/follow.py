@@ -22,6 +22,7 @@ __all__ = ["Follower", "Happening"]
 _LEASE = 60.0  # seconds in which a request is carried out; longer, and another follower may take it up
 _LOOK_ANYWAY = 30.0  # seconds after which the registry is read though it shows no sign of change
 _AGAIN = 60.0  # seconds after which a refused version is tried once more: its files may have been repaired
+_DATABASE = 5.0  # seconds between attempts to reach a database that is away
 _GRACE = 0.5  # seconds in which the command that moved the alias publishes by itself
 _BACKOFF = (1.0, 30.0)  # seconds between attempts to reach a registry that is away: first, longest
 _WATCHER = "follower"
@@ -60,35 +61,39 @@ class Follower:
         self._refused: tuple[int, str, str] | None = None  # version, digest and reason last told
         self._known: ReleaseInfo | None = None
         self._diary = Diary(self.name, self._lost_database)
-        self._database_away = False
+        self._database_away, self._database_at = False, float("-inf")
         self._happened: list[Happening] = []
 
     def step(self) -> list[Happening]:
         """Carry out what is asked for, publish what moved; returns what happened. Raises nothing of ours:
         what cannot be done now is told once and tried again later."""
         self._happened = []
-        self._diary.write(self.events)
+        self._diary.write(self._open())
         self._requests()
         self._alias()
         self._watch_pointer()
-        self._diary.write(self.events)
+        self._diary.write(self._open())
         return self._happened
+
+    def _open(self) -> ModelEvents | None:
+        """The database's events; None for a while after it did not answer, which takes seconds to learn."""
+        return None if self.monotonic() < self._database_at else self.events
 
     def _tell(self, event: str, **detail: object) -> None:
         self._happened.append(Happening(event, detail))
 
     def _requests(self) -> None:
         """What the service's routes wrote down."""
-        while self.events is not None:
+        while (events := self._open()) is not None:
             try:
-                request = self.events.claim(self.worker, lease=_LEASE)
+                request = events.claim(self.worker, lease=_LEASE)
             except LogError as error:
                 self._lost_database(error)
                 return
             if request is None:
                 self._database_away = False
                 return
-            self._carry_out(request, self.events)
+            self._carry_out(request, events)
 
     def _carry_out(self, request: ModelEvent, events: ModelEvents) -> None:
         try:
@@ -221,8 +226,6 @@ class Follower:
         if now is None or (self._known and self._known.published_at == now.published_at):
             return
         first, self._known = self._known is None, now
-        if first and self._diary.holds(self.events, now):
-            return
         self._diary.note(
             now.kind,
             who=now.who,
@@ -230,9 +233,10 @@ class Follower:
             from_version=now.replaced,
             to_version=now.version,
             digest=now.digest,
+            new=not first,
         )
 
     def _lost_database(self, error: LogError) -> None:
         if not self._database_away:
             self._tell("database away", error=error.what, found=error.found)
-        self._database_away = True
+        self._database_away, self._database_at = True, self.monotonic() + _DATABASE

@@ -26,7 +26,7 @@ from storecast.stores.registry import MlflowRegistry
 from storecast.stores.releases import ReleaseFolder
 from storecast.stores.sales_files import SalesFiles
 from storecast.stores.sample_files import SampleFiles
-from storecast.stores.serving_history import check_name
+from storecast.wiring import places
 
 __all__ = [
     "calendar",
@@ -58,8 +58,7 @@ def registry(settings: Settings) -> Registry:
 
 def releases(settings: Settings, name: str) -> ReleaseFolder:
     """Where the champion of ``name`` is published for the service."""
-    check_name(name)
-    return ReleaseFolder(settings.home.resolve() / "releases" / name, clock=clock)
+    return places.release_folder(settings, name, clock)
 
 
 def report_writer() -> ReportWriter:
