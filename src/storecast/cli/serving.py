@@ -109,7 +109,8 @@ class _Follower:
         while not self._stopping.is_set():
             started = time.monotonic()
             # Its standard input is a pipe from here: however this process ends, the child notices.
-            self._child = subprocess.Popen([sys.executable, "-c", _CHILD, self._name], stdin=subprocess.PIPE)
+            command = [sys.executable, "-c", _CHILD, self._name]
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own
             self._child.wait()
             pause = 1.0 if time.monotonic() - started > 60.0 else min(2.0 * pause, 30.0)
             self._stopping.wait(pause)

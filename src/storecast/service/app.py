@@ -20,7 +20,18 @@ from storecast.service.gate import Admission, Gate
 from storecast.service.loop import repeat
 from storecast.service.openapi import install
 from storecast.service.problems import Problem, from_error, from_pydantic, reply
-from storecast.service.routes import forecasts, health, predictions
+from storecast.service.routes import (
+    actuals,
+    datasets,
+    explanations,
+    forecasts,
+    health,
+    models,
+    predictions,
+    scoring,
+    series,
+    whatif,
+)
 from storecast.service.rules import rules_of
 
 __all__ = ["create_app"]
@@ -30,6 +41,19 @@ _TEXT = """Weekly sales forecasts with bands and reasons, each logged before it 
 Refusals are problem documents (RFC 9457) that name the field or row and say what to do. Keys go into the
 header `Authorization: Bearer sc_...`; roles are reader, planner and operator, each may do what those
 before it may."""
+
+_ROUTES = (
+    forecasts,
+    predictions,
+    whatif,
+    explanations,
+    series,
+    models,
+    actuals,
+    datasets,
+    scoring,
+    health,
+)
 
 
 def create_app(service: Service, admission: Admission) -> FastAPI:
@@ -54,7 +78,7 @@ def create_app(service: Service, admission: Admission) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    for router in (forecasts, predictions, health):
+    for router in _ROUTES:
         # Not include_router, which may wrap them: the rules are read from the routes themselves.
         app.router.routes.extend(router.make_router(service).routes)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -100,7 +101,8 @@ class View:
 
 @dataclass(frozen=True)
 class Champion:
-    """One published version, ready to answer. ``info`` says which it is; ``head`` is that as JSON."""
+    """One published version, ready to answer. ``info`` says which it is; ``head`` is that as JSON;
+    ``facts``: what was recorded with it (metrics, gate, calendar)."""
 
     info: ReleaseInfo
     forecaster: Forecaster
@@ -108,6 +110,7 @@ class Champion:
     weeks: list[str]
     week_at: dict[str, int]
     head: bytes
+    facts: Mapping[str, Any]
     _rows: dict[tuple[str, int, tuple[float, ...]], SeriesRows] = field(default_factory=dict)
 
     @classmethod
@@ -120,7 +123,9 @@ class Champion:
             place = {name: i for i, name in enumerate(names)}
             views[by] = View(by, names, place, forecaster.points(by), level.sigma, level.bands)
         weeks = [str(week) for week in forecaster.weeks.astype("datetime64[D]")]
-        return cls(info, forecaster, views, weeks, {w: i for i, w in enumerate(weeks)}, _head(info))
+        return cls(
+            info, forecaster, views, weeks, {w: i for i, w in enumerate(weeks)}, _head(info), content.meta
+        )
 
     def as_published(self, info: ReleaseInfo) -> Champion:
         """The same content under another publication of it."""
@@ -131,10 +136,10 @@ class Champion:
         """The last week that the version has seen."""
         return str(self.forecaster.cutoff)
 
-    @property
+    @cached_property
     def exogenous(self) -> Exogenous | None:
         """How this version's forecasts change with given inputs; None where it reads none."""
-        return None
+        return Exogenous.of(self.forecaster, self.facts)
 
     @cached_property
     def by_department(self) -> dict[tuple[str, str], int]:
@@ -191,7 +196,9 @@ class Champion:
         if (found := self._rows.get(key)) is not None:
             return found
         view = self.views[by]
-        columns = [c.tolist() for c in view.columns(np.full(len(self.weeks), at), np.arange(len(self.weeks)), levels)]
+        columns = [
+            c.tolist() for c in view.columns(np.full(len(self.weeks), at), np.arange(len(self.weeks)), levels)
+        ]
         made = _as_text(view.names[at], self.weeks, columns, column_names(levels))
         if len(self._rows) >= _KEPT:
             self._rows.pop(next(iter(self._rows)), None)

@@ -11,12 +11,14 @@ from typing import Any
 from starlette.requests import Request
 
 from storecast.ports import Entry, ForecastLog
+from storecast.ports.records import Actuals, ModelEvents, Overrides
+from storecast.ports.work import Datasets, Jobs, Scenarios
 from storecast.service.calls import call_of
 from storecast.service.champion import Champion
 from storecast.service.telemetry import Telemetry
 from storecast.service.watcher import Holder
 
-__all__ = ["Service", "ServiceConfig"]
+__all__ = ["Service", "ServiceConfig", "Tables"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,18 @@ class ServiceConfig:
     in_flight: int = 512
 
 
+@dataclass(frozen=True)
+class Tables:
+    """What stands beside the log."""
+
+    actuals: Actuals
+    overrides: Overrides
+    events: ModelEvents
+    scenarios: Scenarios
+    datasets: Datasets
+    jobs: Jobs
+
+
 @dataclass
 class Service:
     """One worker. ``acknowledged`` turns the log's future into one of the running loop; ``clock`` gives
@@ -42,6 +56,7 @@ class Service:
     log: ForecastLog
     acknowledged: Callable[[Any, asyncio.AbstractEventLoop], Awaitable[str]]
     telemetry: Telemetry
+    tables: Tables
     clock: Callable[[], int] = time.time_ns
     chores: Mapping[Callable[[], None], float] = field(default_factory=dict)
     draining: bool = False

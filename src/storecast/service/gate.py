@@ -1,4 +1,4 @@
-"""The first thing a request meets: route, overload, key, role, rate, size; and the last thing an answer meets.
+"""The first thing a request meets (route, overload, key, role, rate, size), the last thing an answer meets.
 
 One plain ASGI middleware instead of many. The routes that are asked most are called from here, without
 passing through FastAPI's router; all others go on to it with their body read and bounded.
@@ -89,6 +89,7 @@ class Gate:
         self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

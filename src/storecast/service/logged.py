@@ -33,8 +33,7 @@ def as_blob(
     made = RowsBlob()
     for start in range(0, len(names), _PIECE):
         piece = slice(start, start + _PIECE)
-        made.add(
-            {"unique_id": names[piece], "ds": days[piece]} | {n: c[piece] for n, c in columns.items()}
-        )
+        numbers = {name: column[piece] for name, column in columns.items()}
+        made.add({"unique_id": names[piece], "ds": days[piece], **numbers})
     _, digest, blob = made.finish()
     return digest, blob

@@ -9,9 +9,9 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from storecast.service import schemas
 from storecast.service.problems import MEDIA_TYPE
 from storecast.service.rules import PUBLIC
+from storecast.service.schemas import structs
 
 __all__ = ["documented", "install", "parameter"]
 
@@ -89,9 +89,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         tags=app.openapi_tags,
     )
-    types = [t for t in (getattr(schemas, n) for n in schemas.__all__) if isinstance(t, type)]
-    structs = [t for t in types if issubclass(t, msgspec.Struct)]
-    _, made = msgspec.json.schema_components(structs, ref_template=_REF + "{name}")
+    _, made = msgspec.json.schema_components(structs(), ref_template=_REF + "{name}")
     components = document.setdefault("components", {})
     components["schemas"] = {**components.get("schemas", {}), **made}
     for gone in ("HTTPValidationError", "ValidationError"):

@@ -48,7 +48,7 @@ class Wrong:
 
 
 @dataclass(eq=False)
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - the word of RFC 9457
     """A refusal on its way out: ``kind`` is the last part of its type, ``errors`` name fields and rows."""
 
     status: int
@@ -88,9 +88,7 @@ def reply(problem: Problem, instance: str = "") -> Response:
 
 def from_error(error: StorecastError) -> Problem:
     """The problem that a refusal of the layers below becomes; the one table of statuses."""
-    status, kind = next(
-        (_STATUS[c] for c in type(error).__mro__ if c in _STATUS), (500, "internal")
-    )
+    status, kind = next((_STATUS[c] for c in type(error).__mro__ if c in _STATUS), (500, "internal"))
     detail = [f"Expected {error.expected}." if error.expected else ""]
     detail.append(f"Found {error.found}." if error.found else "")
     errors = (Wrong(error.where, error.found or error.what),) if error.where else ()

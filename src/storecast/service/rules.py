@@ -81,11 +81,9 @@ def rules_of(routes: Sequence[BaseRoute]) -> Rules:
             if _DECLARED not in extra:
                 raise _undeclared(route.path)
             how = extra["x-storecast"]
-            for method in route.methods:
+            for method in route.methods or ():
                 direct = route.endpoint if how["direct"] else None
-                rules.append(
-                    Rule(method, route.path, extra[_DECLARED], how["limit"], direct, how["vital"])
-                )
+                rules.append(Rule(method, route.path, extra[_DECLARED], how["limit"], direct, how["vital"]))
         elif isinstance(route, Route):  # the documentation's own pages
             rules += [Rule(m, route.path, PUBLIC) for m in route.methods or () if m != "HEAD"]
         else:

@@ -84,7 +84,9 @@ class Telemetry:
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._kinds: dict[str, Counter] = {}
 
-    def watch(self, depths: Callable[[], Depths], writable: Callable[[], bool], age: Callable[[], float]) -> None:
+    def watch(
+        self, depths: Callable[[], Depths], writable: Callable[[], bool], age: Callable[[], float]
+    ) -> None:
         """Show the log's queue and spool, and how old the forecasts are, whenever metrics are read."""
 
         def read() -> dict[str, tuple[str, float]]:
@@ -146,8 +148,8 @@ class Telemetry:
 
     def audited(self, call: Call, method: str, template: str, path: str, status: int) -> None:
         """Somebody changed something, or tried to."""
-        fields = {"request": call.id, "caller": call.caller, "role": call.role}
-        fields |= {"method": method, "route": template, "path": path[:200], "status": str(status)}
+        fields: dict[str, object] = {"request": call.id, "caller": call.caller, "role": call.role}
+        fields |= {"method": method, "route": template, "path": path[:200], "status": status}
         _LOG.info("audit", extra={"fields": fields})
 
     def failed(self, call: Call, error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""What a serving process needs, made from the settings: nothing that imports MLflow, pandas or scikit-learn."""
+"""What a serving process needs, made from the settings, without MLflow, pandas or scikit-learn."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from fastapi import FastAPI
 from storecast.errors import SetupError
 from storecast.ports.cache import Limit, RateLimiter
 from storecast.service.app import create_app
-from storecast.service.context import Service, ServiceConfig
+from storecast.service.context import Service, ServiceConfig, Tables
 from storecast.service.security import Doors, KeyRing, is_loopback
 from storecast.service.telemetry import Telemetry
 from storecast.service.watcher import Holder
 from storecast.settings import Settings
 from storecast.stores.cache import SharedRedis
 from storecast.stores.forecast_log import Database, DatabaseLog, acknowledged
+from storecast.stores.forecast_log.actuals import ActualsTable
+from storecast.stores.forecast_log.datasets import DatasetTable
+from storecast.stores.forecast_log.jobs import JobTable
 from storecast.stores.forecast_log.keys import KeyTable
+from storecast.stores.forecast_log.model_events import ModelEventTable
+from storecast.stores.forecast_log.overrides import OverrideTable
+from storecast.stores.forecast_log.scenarios import ScenarioTable
 from storecast.stores.limits import MemoryLimiter, RedisLimiter
 from storecast.stores.releases import ReleaseFolder
 
@@ -98,16 +104,27 @@ def make_worker(settings: Settings, host: str) -> Worker:
     home = _home(settings)
     log = DatabaseLog(_log_url(settings), home / "spool", on_commit=telemetry.committed)
     ring = KeyRing(KeyTable(log.database), home / "keys.json")
-    holder = Holder(
-        ReleaseFolder(home / "releases" / settings.name, clock=_now), heard=telemetry.version
-    )
+    holder = Holder(ReleaseFolder(home / "releases" / settings.name, clock=_now), heard=telemetry.version)
     limit = Limit(settings.rate_limit, 2.0 * settings.rate_limit) if settings.rate_limit else None
     doors = Doors(ring, _limiter(settings), limit, local=is_loopback(host))
     chores: dict[Callable[[], None], float] = {holder.look: _LOOK_SECONDS, ring.refresh: _KEYS_SECONDS}
     config = ServiceConfig(name=settings.name, unit=settings.unit)
-    service = Service(config, holder, log, acknowledged, telemetry, time.time_ns, chores)
+    service = Service(
+        config, holder, log, acknowledged, telemetry, _tables(log.database), time.time_ns, chores
+    )
     telemetry.watch(log.depths, log.writable, lambda: _age(holder))
     return Worker(create_app(service, doors), service, log, ring, host)
+
+
+def _tables(at: Database) -> Tables:
+    return Tables(
+        ActualsTable(at),
+        OverrideTable(at),
+        ModelEventTable(at),
+        ScenarioTable(at),
+        DatasetTable(at),
+        JobTable(at),
+    )
 
 
 def _age(holder: Holder) -> float:

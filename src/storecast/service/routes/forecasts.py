@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from storecast.service.openapi import documented, parameter
 from storecast.service.problems import Problem, Wrong, from_msgspec, invalid
 from storecast.service.queries import pairs, wants_csv
 from storecast.service.rules import declared
-from storecast.service.schemas import ForecastsRequest
+from storecast.service.schemas.forecasts import ForecastsRequest
 
 __all__ = ["LEVELS", "make_router"]
 
@@ -118,11 +118,13 @@ def _head(service: Service, champion: Champion, wanted: _Wanted, entry: str) -> 
     )
 
 
-def _pick(items: list[_T], weeks: Sequence[int]) -> list[_T]:
+def _pick(items: Sequence[_T], weeks: Sequence[int]) -> Sequence[_T]:
     return items[: len(weeks)] if isinstance(weeks, range) else [items[w] for w in weeks]
 
 
-async def _one(service: Service, request: Request, champion: Champion, wanted: _Wanted, csv: bool) -> Response:
+async def _one(
+    service: Service, request: Request, champion: Champion, wanted: _Wanted, csv: bool
+) -> Response:
     """One series: its rows are at hand or made at once, and the log entry is readable as it is."""
     rows = champion.rows(wanted.by, wanted.places[0], wanted.levels)
     entry = service.log.new_id()
@@ -151,7 +153,9 @@ def _csv_head(levels: tuple[float, ...]) -> str:
     return ",".join(["unique_id", "ds", "horizon", *column_names(levels)]) + "\n"
 
 
-async def _many(service: Service, request: Request, champion: Champion, wanted: _Wanted, csv: bool) -> Response:
+async def _many(
+    service: Service, request: Request, champion: Champion, wanted: _Wanted, csv: bool
+) -> Response:
     """Several series: one log entry with a digest and a blob of the rows, then the rows in pieces."""
     view = champion.views[wanted.by]
     at, weeks = np.array(wanted.places, dtype=np.int64), np.array(wanted.weeks, dtype=np.int64)
@@ -239,7 +243,9 @@ def make_router(service: Service) -> APIRouter:
     )
     async def post_forecasts(request: Request) -> Response:
         if media_type(request) != "application/json":
-            raise Problem(415, "unsupported-media-type", "Send JSON", remedy="Set content-type: application/json.")
+            raise Problem(
+                415, "unsupported-media-type", "Send JSON", remedy="Set content-type: application/json."
+            )
         asked = decode(await read_body(request, service.config.json_bytes), _DECODER)
         return await answer(request, asked, wants_csv(request, None))
 
@@ -251,19 +257,26 @@ _MEDIA = {"text/csv": _TEXT}
 _BODY = {
     "schema": {"$ref": "#/components/schemas/ForecastsRequest"},
     "examples": {
-        "one": {"summary": "A quarter of one store", "value": {"series": "1", "horizon": 13, "levels": [80, 95]}},
+        "one": {
+            "summary": "A quarter of one store",
+            "value": {"series": "1", "horizon": 13, "levels": [80, 95]},
+        },
         "total": {"summary": "All stores together", "value": {"by": "total", "horizon": 4, "levels": [90]}},
     },
 }
 
 
-def _many_of(item: dict[str, object]) -> dict[str, object]:
+def _many_of(item: Mapping[str, object]) -> dict[str, object]:
     return {"type": "array", "items": item}
 
 
 _PARAMETERS = [
-    parameter("series", _many_of(_TEXT), "Series keys, separated by commas; all without.", example=["1", "2"]),
-    parameter("horizon", {"type": "integer", "minimum": 1, "maximum": 52}, "Weeks ahead, 13 without.", example=4),
+    parameter(
+        "series", _many_of(_TEXT), "Series keys, separated by commas; all without.", example=["1", "2"]
+    ),
+    parameter(
+        "horizon", {"type": "integer", "minimum": 1, "maximum": 52}, "Weeks ahead, 13 without.", example=4
+    ),
     parameter("dates", _many_of({"type": "string", "format": "date"}), "Weeks by date instead of a horizon."),
     parameter(
         "levels",

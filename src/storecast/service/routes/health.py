@@ -22,7 +22,9 @@ def make_router(service: Service) -> APIRouter:
     router = APIRouter(tags=["operations"])
     direct = declared(PUBLIC, direct=True, vital=True)
 
-    @router.get("/healthz", summary="Whether the process is alive", openapi_extra=direct | documented("Health"))
+    @router.get(
+        "/healthz", summary="Whether the process is alive", openapi_extra=direct | documented("Health")
+    )
     async def healthz(request: Request) -> Response:
         return Reply(msgspec.json.encode({"status": "alive", "version": __version__}))
 

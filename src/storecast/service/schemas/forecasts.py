@@ -6,20 +6,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from storecast.service.schemas.common import Model, Row
+
 __all__ = [
     "By",
     "ClassicRow",
     "ForecastsAnswer",
     "ForecastsRequest",
-    "Health",
-    "Key",
-    "Model",
     "PredictionsAnswer",
     "PredictionsRequest",
-    "Problem",
-    "Readiness",
-    "Row",
-    "WrongField",
 ]
 
 Key = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -40,18 +35,6 @@ class ForecastsRequest(Struct, forbid_unknown_fields=True, frozen=True):
     by: By = "series"
 
 
-class Model(Struct):
-    """Which version answered."""
-
-    name: str
-    version: int
-    digest: str
-    model: str
-
-
-Row = dict[str, str | int | float]
-
-
 class ForecastsAnswer(Struct):
     """``forecasts`` have the columns unique_id, ds, horizon, storecast, and storecast-lo-80, storecast-hi-80
     and so on for each level; ``notes``: series -> what is unusual about its forecast; ``id``: under which
@@ -65,50 +48,6 @@ class ForecastsAnswer(Struct):
     levels: list[float]
     notes: dict[str, str]
     forecasts: list[Row]
-
-
-class Health(Struct):
-    """The process is alive."""
-
-    status: str
-    version: str
-
-
-class LogState(Struct):
-    """Answers waiting to be written, and answers that wait in the spool for the database."""
-
-    queue: int
-    spool: int
-
-
-class Readiness(Struct):
-    """``refused``: why a version that is published does not serve, "" where it does."""
-
-    status: Literal["ready", "not ready"]
-    checks: dict[str, bool]
-    model: Model | None
-    refused: str
-    log: LogState
-
-
-class WrongField(Struct, omit_defaults=True):
-    """One thing that is wrong, and in which row where there are rows."""
-
-    field: str
-    detail: str
-    row: int | None = None
-
-
-class Problem(Struct, omit_defaults=True):
-    """A refusal after RFC 9457; ``remedy`` says what to do."""
-
-    type: str
-    title: str
-    status: int
-    detail: str = ""
-    remedy: str = ""
-    errors: list[WrongField] = []
-    instance: str = ""
 
 
 class ClassicRow(Struct, forbid_unknown_fields=True, frozen=True):

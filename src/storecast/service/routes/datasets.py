@@ -1,0 +1,167 @@
+"""``/v1/datasets`` and ``/v1/jobs``: upload sales of your own, come back for forecasts of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from storecast.ports.uploads import DATASET_JOB, UPLOAD
+from storecast.ports.work import Dataset, Job
+from storecast.service.calls import body_chunks, call_of, media_type
+from storecast.service.context import Service
+from storecast.service.fields import Before, Id, Limit, answer, found, iso, next_of
+from storecast.service.openapi import documented, parameter
+from storecast.service.problems import Problem, Wrong, invalid
+from storecast.service.queries import read_query
+from storecast.service.rules import declared
+
+__all__ = ["make_router"]
+
+_ENDINGS = {
+    "text/csv": ".csv",
+    "application/zip": ".zip",
+    "application/vnd.apache.parquet": ".parquet",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+}
+_PIECE = 1 << 20
+
+
+def _dataset(item: Dataset, contents: list[str] | None = None) -> dict[str, Any]:
+    report = json.loads(item.report) if item.report else None
+    kept = [c for c in contents or () if c != UPLOAD]
+    return {**vars(item), "created": iso(item.created), "report": report, "contents": kept}
+
+
+def _job(item: Job) -> dict[str, Any]:
+    times = {n: iso(getattr(item, n)) for n in ("created", "started", "finished")}
+    texts = {n: json.loads(t) if (t := getattr(item, n)) else None for n in ("result", "error")}
+    return {**vars(item), **times, **texts}
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        yield piece
+
+
+def _name(query: dict[str, str], kind: str) -> str:
+    name = query.get("name", "") or f"sales{_ENDINGS[kind]}"
+    if len(name) > 200 or not name.isprintable() or "/" in name or "\\" in name:
+        raise invalid([Wrong("name", "expected a file name of at most 200 printable characters, no path")])
+    return name
+
+
+def make_router(service: Service) -> APIRouter:
+    """Upload, look, fetch, remove; jobs beside it. Planners see their own, operators all."""
+    router = APIRouter(tags=["datasets"])
+    datasets, jobs = service.tables.datasets, service.tables.jobs
+
+    def owner(request: Request) -> str | None:
+        call = call_of(request)
+        return None if call.role == "operator" else call.caller
+
+    @router.post(
+        "/v1/datasets",
+        status_code=202,
+        summary="Upload sales to be checked, fitted and forecast",
+        openapi_extra=declared("planner", direct=True)
+        | documented(
+            "DatasetAccepted",
+            status=202,
+            text="Stored; the job works on it.",
+            body={kind: {"schema": {"type": "string", "contentEncoding": "binary"}} for kind in _ENDINGS},
+            parameters=[
+                parameter("name", {"type": "string", "maxLength": 200}, "Its file name.", example="sales.csv")
+            ],
+        ),
+    )
+    async def upload(request: Request) -> Response:
+        kind, who = media_type(request), call_of(request).caller
+        if kind not in _ENDINGS:
+            raise Problem(
+                415,
+                "unsupported-media-type",
+                "Data sets come as CSV, XLSX, Parquet or a zip",
+                f"Found {kind[:60]!r}.",
+                f"Set content-type to one of {', '.join(_ENDINGS)}.",
+            )
+        name = _name(read_query(request, ("name",)), kind)
+        with tempfile.TemporaryFile() as file:
+            async for piece in body_chunks(request, service.config.csv_bytes):
+                await asyncio.to_thread(file.write, piece)
+            if not file.tell():
+                raise invalid([Wrong("body", "the file is empty")])
+            made = await asyncio.to_thread(datasets.upload, who, name, kind, _pieces(file))
+        job = await asyncio.to_thread(jobs.submit, DATASET_JOB, owner=who, subject=made.id)
+        reply = answer({"dataset": _dataset(made), "job": _job(job)}, 202)
+        reply.raw_headers.append((b"location", f"/v1/jobs/{job.id}".encode()))
+        return reply
+
+    @router.get(
+        "/v1/datasets",
+        summary="Uploaded data sets",
+        openapi_extra=declared("planner") | documented("DatasetsAnswer"),
+    )
+    def listing(request: Request, limit: Limit = 50, before: Before = None) -> Response:
+        items = datasets.listing(owner=owner(request), limit=limit, before=before)
+        return answer({"datasets": [_dataset(d) for d in items], "next": next_of(items, limit)})
+
+    @router.get(
+        "/v1/datasets/{dataset_id}",
+        summary="One data set, its report and contents",
+        openapi_extra=declared("planner") | documented("DatasetAnswer"),
+    )
+    def one(request: Request, dataset_id: Id) -> Response:
+        item = found(datasets.find(dataset_id, owner=owner(request)), "data set", dataset_id)
+        return answer(_dataset(item, datasets.contents(dataset_id)))
+
+    @router.get(
+        "/v1/datasets/{dataset_id}/contents",
+        summary="Forecasts made of a data set, as CSV",
+        openapi_extra=declared("planner") | documented(None, media={"text/csv": {"type": "string"}}),
+    )
+    def content(
+        request: Request,
+        dataset_id: Id,
+        name: Annotated[
+            str, Query(max_length=80, pattern=r"^[A-Za-z0-9._-]+$", examples=["forecast-series.csv"])
+        ],
+    ) -> Response:
+        found(datasets.find(dataset_id, owner=owner(request)), "data set", dataset_id)
+        if name == UPLOAD or name not in datasets.contents(dataset_id):
+            raise Problem(404, "not-found", "The data set has no such content", remedy="See its contents.")
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(datasets.read(dataset_id, name), media_type="text/csv", headers=headers)
+
+    @router.delete(
+        "/v1/datasets/{dataset_id}",
+        status_code=204,
+        summary="Remove a data set with all its contents",
+        openapi_extra=declared("planner"),
+    )
+    def remove(request: Request, dataset_id: Id) -> Response:
+        if not datasets.delete(dataset_id, owner=owner(request)):
+            found(None, "data set", dataset_id)
+        return Response(status_code=204)
+
+    @router.get("/v1/jobs", summary="Jobs", openapi_extra=declared("planner") | documented("JobsAnswer"))
+    def jobs_(request: Request, limit: Limit = 50, before: Before = None) -> Response:
+        items = jobs.listing(owner=owner(request), limit=limit, before=before)
+        return answer({"jobs": [_job(j) for j in items], "next": next_of(items, limit)})
+
+    @router.get(
+        "/v1/jobs/{job_id}",
+        summary="How far a job is",
+        openapi_extra=declared("planner") | documented("JobAnswer"),
+    )
+    def job(request: Request, job_id: Id) -> Response:
+        return answer(_job(found(jobs.find(job_id, owner=owner(request)), "job", job_id)))
+
+    return router

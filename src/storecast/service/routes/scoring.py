@@ -1,0 +1,267 @@
+"""MLflow's scoring protocol: ``/invocations``, ``/ping``, ``/version``, so that its clients work unchanged.
+
+Rows are those of the registered model, ``unique_id`` and ``ds`` or ``horizon``, or of the classic form,
+``store`` and ``date``; the answer is what ``mlflow models serve`` would give.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+from typing import Any
+
+import msgspec
+import numpy as np
+from fastapi import APIRouter
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import Response
+
+from storecast.service.calls import Reply, media_type, read_body
+from storecast.service.champion import Champion, check_levels, column_names
+from storecast.service.classic import gather
+from storecast.service.context import Service
+from storecast.service.logged import as_blob
+from storecast.service.openapi import documented
+from storecast.service.problems import Problem, Wrong, from_msgspec, invalid
+from storecast.service.routes.predictions import answer_lines
+from storecast.service.rules import PUBLIC, declared
+from storecast.service.schemas.forecasts import ClassicRow
+
+__all__ = ["make_router"]
+
+_ENCODE = msgspec.json.Encoder().encode
+_LEVELS = (80.0, 95.0)
+_FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
+_LEVEL_LIST = "a list of numbers such as [80, 95]"
+_MOST_WRONG = 100
+Columns = dict[str, list[Any]]
+
+
+def _from_json(body: bytes) -> tuple[Columns, tuple[float, ...]]:
+    try:
+        raw = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise from_msgspec(error) from error
+    forms = [name for name in _FORMS if isinstance(raw, dict) and name in raw]
+    if len(forms) != 1:
+        raise invalid([Wrong("body", f"expected an object with one of {', '.join(_FORMS)}")])
+    data, form = raw[forms[0]], forms[0]
+    params = raw.get("params") or {}
+    given = params.get("level", list(_LEVELS)) if isinstance(params, dict) else None
+    try:
+        levels = check_levels(msgspec.convert(given, list[float]))
+    except msgspec.ValidationError as error:
+        raise invalid([Wrong("params.level", f"expected {_LEVEL_LIST}")]) from error
+    if form == "dataframe_split":
+        return _from_split(data), levels
+    if form == "inputs" and isinstance(data, dict):
+        if not all(isinstance(v, list) for v in data.values()) or len({len(v) for v in data.values()}) != 1:
+            raise invalid([Wrong("inputs", "expected columns, lists of one length")])
+        return data, levels
+    if not isinstance(data, list) or not data or not all(isinstance(row, dict) for row in data):
+        raise invalid([Wrong(form, "expected a list of rows, each an object")])
+    names = data[0].keys()
+    if wrong := [i for i, row in enumerate(data) if row.keys() != names]:
+        raise invalid([Wrong(f"{form}[{wrong[0]}]", "has other columns than the first row", wrong[0] + 1)])
+    return {name: [row[name] for row in data] for name in names}, levels
+
+
+def _from_split(data: Any) -> Columns:
+    names = data.get("columns") if isinstance(data, dict) else None
+    rows = data.get("data") if isinstance(data, dict) else None
+    if (
+        not isinstance(names, list)
+        or not isinstance(rows, list)
+        or not all(isinstance(n, str) for n in names)
+    ):
+        raise invalid([Wrong("dataframe_split", "expected an object with columns (texts) and data (rows)")])
+    for i, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != len(names):
+            raise invalid([Wrong(f"dataframe_split.data[{i}]", f"expected {len(names)} values", i + 1)])
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+def _from_csv(body: bytes) -> tuple[Columns, tuple[float, ...]]:
+    try:
+        lines = [line for line in csv.reader(body.decode("utf-8-sig").splitlines(), strict=True) if line]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Problem(400, "malformed-csv", "The body is not CSV in UTF-8", str(error)[:200]) from error
+    names = lines[0] if lines else []
+    for i, row in enumerate(lines[1:]):
+        if len(row) != len(names):
+            raise invalid([Wrong(f"rows[{i}]", f"{len(row)} cells under {len(names)} columns", i + 1)])
+    columns: Columns = {name: [row[i] for row in lines[1:]] for i, name in enumerate(names)}
+    if "horizon" in columns:
+        columns["horizon"] = [int(v) if v.isdecimal() and len(v) < 4 else v for v in columns["horizon"]]
+    return columns, _LEVELS
+
+
+def _size(columns: Columns, most: int) -> int:
+    size = len(next(iter(columns.values()), []))
+    if not size:
+        raise invalid([Wrong("body", "there are no rows")])
+    if size > most:
+        raise Problem(413, "too-many-rows", "Too many rows", f"At most {most:,} are answered at one time.")
+    return size
+
+
+def _located(champion: Champion, columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Place and week of each row of ``unique_id`` and ``ds`` or ``horizon``."""
+    if ("ds" in columns) == ("horizon" in columns) or set(columns) - {"unique_id", "ds", "horizon"}:
+        known = (
+            "unique_id and ds, or unique_id and horizon; or store and date and what else the classic form has"
+        )
+        raise invalid([Wrong("columns", f"expected {known}, found {', '.join(columns)[:200]}")])
+    names, wrong = champion.views["series"].place, []
+    places, weeks = [], []
+    for i, key in enumerate(columns["unique_id"]):
+        place = names.get(str(key)) if isinstance(key, (str, int)) else None
+        if place is None:
+            wrong.append(Wrong("unique_id", f"there is no series {str(key)[:40]!r}", i + 1))
+        places.append(place or 0)
+    for i, value in enumerate(columns.get("ds") or columns["horizon"]):
+        week = _week(champion, value)
+        if week is None:
+            first, last = champion.weeks[0], champion.weeks[-1]
+            ahead = f"weeks go from {first} to {last}, every 7 days, horizons from 1 to {len(champion.weeks)}"
+            wrong.append(
+                Wrong("ds" if "ds" in columns else "horizon", f"{str(value)[:40]!r}: {ahead}", i + 1)
+            )
+        weeks.append(week or 0)
+        if len(wrong) > _MOST_WRONG:
+            break
+    if wrong:
+        raise invalid(wrong)
+    return np.array(places), np.array(weeks)
+
+
+def _week(champion: Champion, value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value - 1 if 1 <= value <= len(champion.weeks) else None
+    if not isinstance(value, str):
+        return None
+    return champion.week_at.get(value.removesuffix("Z").removesuffix(".000").removesuffix("T00:00:00"))
+
+
+def _classic_rows(columns: Columns, size: int) -> list[ClassicRow]:
+    names = [name.strip().lower() for name in columns]
+    rows = [
+        {n: v for n, v in zip(names, values, strict=True) if v is not None and v != ""}
+        for values in zip(*columns.values(), strict=True)
+    ]
+    try:
+        return msgspec.convert(rows, list[ClassicRow], strict=False)
+    except msgspec.ValidationError as error:
+        raise from_msgspec(error) from error
+
+
+def make_router(service: Service) -> APIRouter:
+    """The protocol's four paths."""
+    router = APIRouter(tags=["mlflow"])
+
+    async def by_series(
+        request: Request, champion: Champion, columns: Columns, levels: tuple[float, ...]
+    ) -> list[bytes]:
+        place, week = _located(champion, columns)
+        view = champion.views["series"]
+        values = view.columns(place, week, levels)
+        names = [view.names[p] for p in place.tolist()]
+        form = "".join(f',"{n}":%r' for n in column_names(levels))
+        tails = map(form.__mod__, zip(*(c.tolist() for c in values), strict=True))
+        keys = [_ENCODE(name).decode() for name in names]
+        lines = [
+            f'{{"unique_id":{key},"ds":"{champion.weeks[w]}T00:00:00"{tail}}}'.encode()
+            for key, w, tail in zip(keys, week.tolist(), tails, strict=True)
+        ]
+        named = dict(zip(column_names(levels), values, strict=True))
+        digest, blob = as_blob(names, champion.forecaster.weeks[week], named)
+        await service.record(
+            request,
+            "invocation",
+            champion,
+            id=service.log.new_id(),
+            series="",
+            rows=len(names),
+            inputs=_ENCODE({"by": "series"}).decode(),
+            digest=digest,
+            blob=blob,
+        )
+        return lines
+
+    @router.post(
+        "/invocations",
+        summary="Predictions, as MLflow's scoring server gives them",
+        openapi_extra=declared("reader", direct=True)
+        | documented(
+            None,
+            media={"application/json": {"type": "object", "required": ["predictions"]}},
+            body={
+                "application/json": {"schema": {"type": "object"}, "examples": _EXAMPLES},
+                "text/csv": {"schema": {"type": "string"}, "example": "unique_id,ds\n1,2012-11-02\n"},
+            },
+        ),
+    )
+    async def invocations(request: Request) -> Response:
+        champion = service.holder.serving()
+        kind = media_type(request)
+        if kind not in ("application/json", "text/csv"):
+            raise Problem(
+                415, "unsupported-media-type", "Rows come as JSON or CSV", remedy="Set the content-type."
+            )
+        body = await read_body(request, service.config.json_bytes)
+        columns, levels = _from_csv(body) if kind == "text/csv" else _from_json(body)
+        size = _size(columns, service.config.rows)
+        if "unique_id" in columns:
+            lines = await by_series(request, champion, columns, levels)
+        else:
+            rows = gather(champion, _classic_rows(columns, size))
+            _, lines = await answer_lines(service, request, champion, rows, levels, "invocation")
+        return Reply(b'{"predictions":[' + b",".join(lines) + b"]}")
+
+    alive = declared(PUBLIC, direct=True, vital=True)
+    text = {"text/plain": {"type": "string"}}
+
+    async def ping(request: Request) -> Response:
+        service.holder.serving()
+        return Reply(b"\n", b"text/plain; charset=utf-8")
+
+    for path in ("/ping", "/health"):
+        router.get(path, summary="Whether it answers", openapi_extra=alive | documented(None, media=text))(
+            ping
+        )
+
+    @router.get(
+        "/version", summary="MLflow's version here", openapi_extra=alive | documented(None, media=text)
+    )
+    async def version(request: Request) -> Response:
+        return Reply(_mlflow_version().encode(), b"text/plain; charset=utf-8")
+
+    return router
+
+
+def _mlflow_version() -> str:
+    """The installed MLflow's, read without importing it; what serves needs none."""
+    for name in ("mlflow", "mlflow-skinny"):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ""
+
+
+_EXAMPLES = {
+    "split": {
+        "summary": "A data frame by columns and rows",
+        "value": {
+            "dataframe_split": {"columns": ["unique_id", "ds"], "data": [["1", "2012-11-02"]]},
+            "params": {"level": [80]},
+        },
+    },
+    "records": {
+        "summary": "A data frame row by row",
+        "value": {"dataframe_records": [{"unique_id": "1", "horizon": 1}]},
+    },
+}
