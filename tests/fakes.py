@@ -111,12 +111,22 @@ class FakeRegistry:
             self._challengers[name] = None
         return self._seen(found)
 
-    def rollback(self, name: str, *, who: str, why: str) -> ModelVersion:
+    def rollback(self, name: str, *, who: str, why: str, to: int | None = None) -> ModelVersion:
         pile = self._piles.get(name, [])
+        if to is not None:
+            self._find(name, to)
         if len(pile) < 2:
             raise RegistryError(f"there is no earlier champion of {name} to go back to")
-        self._record(name, "rollback", pile[-2], pile[-1], who, why)
+        if to is None:
+            to = pile[-2]
+        elif to == pile[-1]:
+            return self._seen(self._find(name, to)[0])
+        self._record(name, "rollback", to, pile[-1], who, why)
         pile.pop()
+        while pile and pile[-1] != to:
+            pile.pop()
+        if not pile:
+            pile.append(to)
         return self._seen(self._find(name, pile[-1])[0])
 
     def stamp(self, name: str) -> object:

@@ -39,6 +39,22 @@ def aliases(case: Case) -> dict[str, int]:
     return {alias: item.version for item in case.registry.versions(case.name) for alias in item.aliases}
 
 
+def test_rollback_to_a_version_undoes_all_since(case: Case) -> None:
+    """Back to a version that served earlier is one move; the next rollback goes back from there."""
+    for number in (1, 2, 3, 4):
+        register(case, number)
+        promote(case, number)
+    back = case.registry.rollback(case.name, who="Bob", why="bad week", to=2)
+    assert back.version == 2
+    last = case.registry.history(case.name)[-1]
+    assert (last.kind, last.previous, last.version) == ("rollback", 4, 2)
+    assert case.registry.rollback(case.name, who="Bob", why="bad week", to=2).version == 2
+    assert len(case.registry.history(case.name)) == 5
+    assert rollback(case).version == 1
+    with pytest.raises(RegistryError, match="no version 9"):
+        case.registry.rollback(case.name, who="Bob", why="bad week", to=9)
+
+
 def test_a_registered_version_comes_back(case: Case) -> None:
     """Number, digest, metrics, tags and content of a version are what was registered."""
     made = register(case, 3, metrics={"wmae": 41.5, "s1/coverage 80": 0.8}, tags={"cutoff": "2012-01-27"})

@@ -12,18 +12,20 @@ from dataclasses import dataclass, field
 
 from storecast.errors import ArtifactError, LogError, RegistryError, StorecastError
 from storecast.jobs.diary import Diary
-from storecast.jobs.publish import VersionRefusedError, publish_champion, served
+from storecast.jobs.publish import VersionRefusedError, publish_champion, served, tell_registry
 from storecast.jobs.requests import carry_out
-from storecast.ports import ModelVersion, Move, Registry, ReleaseInfo, Releases
+from storecast.ports import ModelVersion, Registry, ReleaseInfo, Releases
 from storecast.ports.records import ModelEvent, ModelEvents
 
 __all__ = ["Follower", "Happening"]
 
 _LEASE = 60.0  # seconds in which a request is carried out; longer, and another follower may take it up
 _LOOK_ANYWAY = 30.0  # seconds after which the registry is read though it shows no sign of change
+_LOOK_SOON = 2.0  # and where nothing serves, though something may have
 _AGAIN = 60.0  # seconds after which a refused version is tried once more: its files may have been repaired
 _DATABASE = 5.0  # seconds between attempts to reach a database that is away
-_GRACE = 0.5  # seconds in which the command that moved the alias publishes by itself
+_PUBLISHING = 0.5  # seconds in which the command that moved the alias publishes by itself
+_TELLING = 15.0  # and in which the one that rolled back tells the registry, once it has loaded its client
 _BACKOFF = (1.0, 30.0)  # seconds between attempts to reach a registry that is away: first, longest
 _WATCHER = "follower"
 
@@ -56,7 +58,7 @@ class Follower:
         self._stamp: object = None
         self._looked = self._retry_at = self._again_at = float("-inf")
         self._wait = 0.0
-        self._fresh: tuple[Move, float] | None = None
+        self._fresh: tuple[str, float] | None = None
         self._look_again = False
         self._refused: tuple[int, str, str] | None = None  # version, digest and reason last told
         self._known: ReleaseInfo | None = None
@@ -127,8 +129,7 @@ class Follower:
             return
         try:
             stamp = self.registry.stamp(self.name)
-            due = now - self._looked > _LOOK_ANYWAY or (self._refused is not None and now >= self._again_at)
-            if stamp is not None and (stamp != self._stamp or due or self._look_again):
+            if stamp is not None and (stamp != self._stamp or self._due(now)):
                 self._look_again = False
                 self._reconcile()
                 self._looked = now
@@ -143,6 +144,15 @@ class Follower:
             self._tell("registry back")
             self._wait = 0.0
 
+    def _due(self, now: float) -> bool:
+        """Whether to read the registry though it does not seem to have changed."""
+        if self._look_again or (self._refused is not None and now >= self._again_at):
+            return True
+        here = served(self._mine)
+        if here is not None and here.alias != here.version:
+            return True
+        return now - self._looked > (_LOOK_ANYWAY if here is not None else _LOOK_SOON)
+
     def _reconcile(self) -> None:
         """Make the release folder serve the registry's champion; or tell the registry of a rollback that was
         made without it."""
@@ -151,23 +161,14 @@ class Follower:
             return
         if now is None or now.alias != champion.version or now.digest != champion.digest:
             if now is not None and now.alias == champion.version != now.version:
-                self._tell_registry(now)
+                if not self._grace(now.published_at, _TELLING) and tell_registry(
+                    self.registry, self._mine, now
+                ):
+                    self._tell("registry told", version=now.version, champion=champion.version)
             else:
                 self._publish(champion)
         else:
             self._refused = None
-
-    def _tell_registry(self, now: ReleaseInfo) -> None:
-        last = self.registry.history(self.name)[-1:]
-        undone = [
-            m for m in last if m.kind == "promote" and (m.previous, m.version) == (now.version, now.alias)
-        ]
-        if undone:
-            made = self.registry.rollback(self.name, who=now.who, why=now.why)
-        else:
-            made = self.registry.promote(self.name, now.version, who=now.who, why=now.why)
-        self._mine.heard(made.version, now)
-        self._tell("registry told", version=made.version, alias=now.alias)
 
     def _publish(self, champion: ModelVersion) -> None:
         seen = (champion.version, champion.digest)
@@ -178,7 +179,7 @@ class Follower:
         kind, who, why = "moved", "registry", "the alias champion was moved in the registry"
         if recorded:
             kind, who, why = recorded[0].kind, recorded[0].who, recorded[0].why
-            if self._grace(recorded[0]):
+            if self._grace(recorded[0].at, _PUBLISHING):
                 return
         try:
             done = publish_champion(self.registry, self._mine, self.name, kind=kind, who=who, why=why)
@@ -194,11 +195,11 @@ class Follower:
             before = done.before.version if done.before else None
             self._tell("published", version=done.release.version, previous=before, who=who, kind=kind)
 
-    def _grace(self, move: Move) -> bool:
-        """Whether ``move`` was seen only just now: the command that recorded it is about to publish it, and
-        has checked it as it was told to."""
-        if self._fresh is None or self._fresh[0] != move:
-            self._fresh = (move, self.monotonic() + _GRACE)
+    def _grace(self, at: str, seconds: float) -> bool:
+        """Whether the move of time ``at`` was seen only just now: the command that made it goes on to
+        publish it, which it has checked as it was told to, or to tell the registry."""
+        if self._fresh is None or self._fresh[0] != at:
+            self._fresh = (at, self.monotonic() + seconds)
         if waiting := self.monotonic() < self._fresh[1]:
             self._look_again = True
         return waiting

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from storecast.errors import RegistryError
-from storecast.jobs.publish import check_version, publish_champion, served
+from storecast.errors import ArtifactError, RegistryError
+from storecast.jobs.publish import check_version, publish_champion, served, tell_registry
 from storecast.ports import ModelVersion, Move, Registry, Releases
 
 __all__ = [
@@ -176,28 +176,27 @@ def promote(
 def rollback(
     registry: Registry | None, name: str, *, who: str, why: str, releases: Releases | None = None
 ) -> Rollback:
-    """Undo the last promotion of ``name`` that is not undone yet, and publish what it replaced; raises where
-    none is left.
+    """Undo the last promotion of ``name`` that is not undone yet; raises where none is left.
 
-    Where the registry is None or cannot be read, ``releases`` goes back by itself to the version that it
-    still holds, and the follower tells the registry when it is there again.
+    With ``releases`` it is what serves that goes back, at once, to the version that the folder still holds;
+    then the registry is told. Where that cannot be reached, or is None, the follower tells it later.
     """
-    error = "it was left out."
-    if registry is not None:
-        try:
-            before = registry.champion(name)
-        except RegistryError as refused:
-            if releases is None:
-                raise
-            error = refused.what
-        else:
-            made = registry.rollback(name, who=who, why=why)
-            if releases is not None:
-                # it served before: whether it is plausible beside what it replaces is not the question now
-                publish_champion(registry, releases, name, kind="rollback", who=who, why=why, anyway=True)
-            return Rollback(name, made.version, before.version if before else None)
-    if releases is None:
+    now = served(releases) if releases is not None else None
+    if releases is not None and (registry is None or (now is not None and now.previous is not None)):
+        done = releases.rollback(who=who, why=why)
+        error = "it was left out."
+        if registry is not None:
+            try:
+                tell_registry(registry, releases, done)
+                error = ""
+            except (RegistryError, ArtifactError) as refused:
+                error = f"{refused.what}."
+        return Rollback(name, done.version, done.replaced, error)
+    if registry is None:
         raise TypeError("a rollback needs the registry or the release folder")
-    now = served(releases)
-    done = releases.rollback(who=who, why=why)
-    return Rollback(name, done.version, now.version if now else None, error)
+    before = registry.champion(name)
+    made = registry.rollback(name, who=who, why=why)
+    if releases is not None:
+        # it served before: whether it is plausible beside what it replaces is not the question now
+        publish_champion(registry, releases, name, kind="rollback", who=who, why=why, anyway=True)
+    return Rollback(name, made.version, before.version if before else None)

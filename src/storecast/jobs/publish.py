@@ -11,7 +11,14 @@ from storecast.forecasting.plausible import check_table, smoke_forecast
 from storecast.forecasting.state import from_state
 from storecast.ports import ArtifactContent, ModelVersion, Registry, ReleaseInfo, Releases
 
-__all__ = ["Publication", "VersionRefusedError", "check_version", "publish_champion", "served"]
+__all__ = [
+    "Publication",
+    "VersionRefusedError",
+    "check_version",
+    "publish_champion",
+    "served",
+    "tell_registry",
+]
 
 _NOTHING: Mapping[str, str] = {}
 _TRIES = 20  # somebody else published in between; each try is a look at a file
@@ -128,3 +135,16 @@ def publish_champion(
         found="others published each time",
         remedy="see who moves the champion, then try again",
     )
+
+
+def tell_registry(registry: Registry, releases: Releases, now: ReleaseInfo) -> bool:
+    """Move the alias to what serves after a rollback in the release folder alone; False where it was there.
+
+    Raises ``RegistryError`` or ``ArtifactError``; what serves stays.
+    """
+    champion = registry.champion(now.name)
+    moved = champion is None or champion.version != now.version
+    if moved:
+        registry.rollback(now.name, who=now.who, why=now.why, to=now.version)
+    releases.heard(now.version, now)
+    return moved

@@ -90,10 +90,11 @@ class Registry(Protocol):
         """
         ...
 
-    def rollback(self, name: str, *, who: str, why: str) -> ModelVersion:
+    def rollback(self, name: str, *, who: str, why: str, to: int | None = None) -> ModelVersion:
         """Undo the last promotion that is not undone yet: ``champion`` goes back to the version it had.
 
-        Every further call goes back one more promotion; ``RegistryError`` where none is left.
+        Every further call goes back one more promotion; ``RegistryError`` where none is left. With ``to``
+        all promotions since that version served are undone at once.
         """
         ...
 

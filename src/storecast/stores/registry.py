@@ -149,16 +149,15 @@ class MlflowRegistry:
             self._read(name, version, ArtifactFolders().check)
             return self._move(name, Move("promote", version, current, who, why, self._now()))
 
-    def rollback(self, name: str, *, who: str, why: str) -> ModelVersion:
-        """Undo the last promotion not undone yet, once the version it replaced has been read whole.
-
-        ``serving_history.served`` says how a move of the alias made elsewhere counts.
-        """
+    def rollback(self, name: str, *, who: str, why: str, to: int | None = None) -> ModelVersion:
+        """Undo the last promotion not undone yet, or all back ``to`` a version, once that was read whole;
+        ``serving_history.served`` says how a move of the alias made elsewhere counts."""
         with self._translated(f"{name} was not rolled back"):
             model = self._model(name)
             current = _champion(model)
             pile = served(moves_in(model.tags if model else {}), current)
-            if current is None or len(pile) < 2:
+            target = to if to is not None else pile[-2] if len(pile) > 1 else None
+            if target is None:
                 raise RegistryError(
                     f"there is no earlier champion of {name} to go back to",
                     where=shown(self._uri),
@@ -168,8 +167,8 @@ class MlflowRegistry:
                     else f"version {current}, before which none served",
                     remedy="promote the version you want by its number",
                 )
-            self._read(name, pile[-2], ArtifactFolders().check)
-            return self._move(name, Move("rollback", pile[-2], current, who, why, self._now()))
+            self._read(name, target, ArtifactFolders().check)
+            return self._move(name, Move("rollback", target, current, who, why, self._now()))
 
     def history(self, name: str) -> list[Move]:
         """Which version served when: all recorded moves of ``champion``, oldest first."""
