@@ -7,6 +7,7 @@ package.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -31,8 +32,17 @@ __all__ = ["Postgres", "Redis", "postgres", "postgres_server", "redis", "redis_s
 _SECONDS = 60
 
 
+def _send(process: subprocess.Popen[bytes], what: signal.Signals) -> None:
+    """To the process and its children, which PostgreSQL keeps in sessions of their own."""
+    process.send_signal(what)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    for child in children.read_text().split() if children.exists() else ():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(child), what)
+
+
 def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
-    process.send_signal(signal.SIGCONT)  # one that is paused would not hear the rest
+    _send(process, signal.SIGCONT)  # one that is paused would not hear the rest
     process.send_signal(how)
     try:
         process.wait(_SECONDS)
@@ -80,11 +90,11 @@ class _Server:
     def pause(self) -> None:
         """Connections stay open, and nothing answers."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        _send(self._process, signal.SIGSTOP)
 
     def resume(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        if self._process is not None:
+            _send(self._process, signal.SIGCONT)
 
 
 class Postgres(_Server):
@@ -93,6 +103,7 @@ class Postgres(_Server):
     def __init__(self, folder: Path, programs: Path, options: dict[str, object]) -> None:
         self.port = free_port()
         command = [str(programs / "postgres"), "-D", str(folder / "data"), "-k", str(folder)]
+        command += ["-c", "fsync=off"]  # servers are killed in tests, machines are not
         super().__init__(folder, [*command, "-h", "127.0.0.1", "-p", str(self.port)], **options)
 
     def url(self, database: str = "postgres") -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,17 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQL
 
 from storecast.errors import LogError, SetupError
 from storecast.stores.forecast_log import migrate
+from storecast.stores.forecast_log.turns import Turn
 
 __all__ = ["Database", "first_line"]
 
 _MIGRATING = 0x53746F72  # an advisory lock's number: the first letters of the name
-_BUSY = 10_000  # milliseconds that a write of SQLite waits for another process
+_BUSY = 10.0  # seconds that a write of SQLite waits for others
 
 
 def first_line(error: BaseException) -> str:
     """What a driver says, in one line and without its SQL."""
-    cause = getattr(error, "orig", None) or error
+    cause = getattr(error, "orig", None) or getattr(error, "found", None) or error
     return (str(cause).strip().splitlines() or [type(cause).__name__])[0]
 
 
@@ -56,7 +56,7 @@ def _unknown_url(found: str) -> SetupError:
 
 def _on_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where the code says so, below
-    for pragma in ("synchronous=FULL", f"busy_timeout={_BUSY}", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", f"busy_timeout={_BUSY * 1000:.0f}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -87,9 +87,14 @@ class Database:
         self.kind = self._url.get_backend_name()
         self.name = self._url.render_as_string(hide_password=True)
         self.engine = _engine(self._url)
-        # SQLite lets one connection write at a time: the threads of one process queue here, fairly,
-        # instead of polling its file lock.
-        self.turn = threading.Lock()
+        self._turn = Turn(Path(self._url.database or "")) if self.kind == "sqlite" else None
+
+    def turn(self, seconds: float = _BUSY) -> AbstractContextManager[None]:
+        """Inside the block it is this thread's turn to write; ``TimeoutError`` after ``seconds``.
+
+        SQLite takes one writer at a time; on PostgreSQL there is nothing to wait for.
+        """
+        return nullcontext() if self._turn is None else self._turn.take(seconds)
 
     def failure(self, error: BaseException) -> LogError:
         """What a driver's error means to whoever asked."""
@@ -116,13 +121,13 @@ class Database:
         A broken uniqueness (SQLAlchemy's ``IntegrityError``) is the caller's to explain.
         """
         try:
-            with self.turn if self.kind == "sqlite" else nullcontext(), self.engine.connect() as connection:
+            with self.turn(), self.engine.connect() as connection:
                 connection = connection.execution_options(writes=True)
                 with connection.begin():
                     yield connection
         except IntegrityError:
             raise
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:  # OSError: its turn did not come, or has no folder
             raise self.failure(error) from error
 
     def ensure_schema(self, *, change: bool = True) -> None:
@@ -185,6 +190,8 @@ class Database:
     def close(self) -> None:
         """End the idle connections."""
         self.engine.dispose()
+        if self._turn is not None:
+            self._turn.close()
 
     def run(self, change: Callable[[Connection], object]) -> None:
         """``change`` in one transaction: for migrations by hand."""

@@ -21,8 +21,8 @@ __all__ = ["Sink", "driver_errors", "is_refusal", "open_sink"]
 
 _COLUMNS = ", ".join(Entry._fields)
 _CHUNK = 64  # rows a statement of SQLite
-_BUSY = 2_000  # milliseconds to wait for another process before the spool takes the group
-_PATIENCE = 10_000  # milliseconds a statement of PostgreSQL may wait for a lock
+_BUSY = 2.0  # seconds to wait for other writers before the spool takes the group
+_PATIENCE = "8s"  # that PostgreSQL may take for a group, waiting for locks included
 _TYPES = {"at": "bigint", "version": "integer", "rows": "integer", "latency": "bigint"}
 
 
@@ -78,21 +78,17 @@ class _SqliteSink:
     def __init__(self, database: Database) -> None:
         self._turn = database.turn
         self._connection = _taken_out(database)
-        self._connection.execute(f"PRAGMA busy_timeout={_BUSY}")
+        self._connection.execute(f"PRAGMA busy_timeout={_BUSY * 1000:.0f}")
         self._statements = [_sqlite_insert(rows) for rows in range(_CHUNK + 1)]
 
     def insert(self, entries: Sequence[Entry]) -> None:
-        if not self._turn.acquire(timeout=_BUSY / 1000):
-            raise sqlite3.OperationalError("another write of this process takes too long")
-        try:
+        with self._turn(_BUSY):
             if len(entries) <= _CHUNK:  # a statement is a transaction
                 self._execute(entries)
                 return
             with self._transaction():
                 for start in range(0, len(entries), _CHUNK):
                     self._execute(entries[start : start + _CHUNK])
-        finally:
-            self._turn.release()
 
     def _execute(self, entries: Sequence[Entry]) -> None:
         self._connection.execute(self._statements[len(entries)], tuple(chain.from_iterable(entries)))
@@ -109,10 +105,12 @@ class _SqliteSink:
             raise
 
     def probe(self, at: int) -> None:
-        self._connection.execute(
-            "INSERT INTO log_probe (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at",
-            (at,),
-        )
+        with self._turn(_BUSY):
+            self._connection.execute(
+                "INSERT INTO log_probe (id, at) VALUES (1, ?)"
+                " ON CONFLICT (id) DO UPDATE SET at = excluded.at",
+                (at,),
+            )
 
     def abort(self) -> None:
         self._connection.interrupt()
@@ -135,8 +133,8 @@ class _PostgresSink:
         self._connection = _taken_out(database)
         self._connection.rollback()
         self._connection.autocommit = True
-        for setting in (f"statement_timeout = {_PATIENCE}", f"lock_timeout = {_PATIENCE}"):
-            self._connection.execute(f"SET {setting}")
+        for setting in ("statement_timeout", "lock_timeout"):
+            self._connection.execute(f"SET {setting} = '{_PATIENCE}'")
         if self._connection.execute("SHOW synchronous_commit").fetchone()[0] == "off":
             self._connection.execute("SET synchronous_commit = on")
         self._plain = _postgres_insert()
