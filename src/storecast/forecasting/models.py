@@ -40,8 +40,8 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class Rolled:
-    """``rolling`` origins of a model, ``naive`` name -> (H, N) forecasts of both naives from the last week, and
-    the trees of ``boosting``."""
+    """``rolling`` origins of a model, ``naive`` name -> (H, N) forecasts of both naives from the last week,
+    and the trees of ``boosting``."""
 
     rolling: Rolling
     naive: dict[str, Float]
@@ -60,8 +60,8 @@ def roll_model(
     known_future: Mapping[str, Float] | None = None,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Rolled:
-    """Rolling origins of ``model``; ``lift`` (T + H, N) of events and ``known_future`` name -> (H, N) exogenous
-    values are used by the models that can."""
+    """Rolling origins of ``model``; ``lift`` (T + H, N) of events and ``known_future`` name -> (H, N)
+    exogenous values are used by the models that can."""
     step = config.step * (2 if len(panel.keys) > _MANY_SERIES else 1)
     naive = {name: method(panel.values, horizon) for name, method in _NAIVES.items()}
     if model in _NAIVES:

@@ -143,8 +143,8 @@ def _flagged(frame: pd.DataFrame, row: NDArray[np.int64], weeks: int) -> NDArray
 
 
 def known_ahead(panel: Panel, future: pd.DataFrame, horizon: int) -> dict[str, Float]:
-    """Name -> (H, N) exogenous values of the weeks ahead that ``future`` gives (``unique_id, ds`` and columns of
-    OBSERVED), NaN elsewhere; names without any are left out."""
+    """Name -> (H, N) exogenous values of the weeks ahead that ``future`` gives (``unique_id, ds`` and columns
+    of OBSERVED), NaN elsewhere; names without any are left out."""
     out: dict[str, Float] = {}
     if future.empty:
         return out

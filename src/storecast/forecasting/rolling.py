@@ -210,7 +210,9 @@ def _forecast(
         slip = np.maximum(np.abs(back[2:] - back[1:-1]), np.abs(back[:-2] - back[1:-1]))
         out.slope[i][:, at] = np.nan_to_num(slip / np.maximum(np.abs(base), 1e-9)).clip(max=2.0)
         known = min(horizon, rows - int(c))
-        out.actual[i][:known, at] = part.values[c : int(c) + known] * effect[c : int(c) + known]
+        actual = part.values[c : int(c) + known] * effect[c : int(c) + known]
+        # Of a series that had not begun nothing was forecast that its first weeks could judge.
+        out.actual[i][:known, at] = np.where(np.isfinite(part.recent[c]), actual, np.nan)
     last_year = np.where(np.isfinite(part.back[0][rows:]), part.back[0][rows:], base)
     out.parts["last_year"][:, at] = last_year
     out.parts["growth"][:, at] = base
