@@ -40,7 +40,7 @@ STATES = (
     "store_residual",
     "volatility",
 )
-_COLUMNS = 1024  # series a pass, so that a pass stays in the cache
+_COLUMNS = 512  # series a pass, so that a pass stays in the cache
 
 
 @dataclass(frozen=True)
