@@ -117,16 +117,14 @@ class SlowSeries:
         return math.nan
 
     def share(self, cutoff: int) -> float:
-        assert self.block is not None
+        block = self.block
+        assert block is not None
 
         def share_of(window: int) -> float:
-            rows = [
-                t
-                for t in range(max(0, cutoff - window), cutoff)
-                if _known(self.at(t)) and _known(self.block.at(t))
-            ]
-            own = sum(v for v in self.values[max(0, cutoff - window) : cutoff] if _known(v))
-            whole = sum(self.block.at(t) for t in rows)
+            start = max(0, cutoff - window)
+            rows = [t for t in range(start, cutoff) if _known(self.at(t)) and _known(block.at(t))]
+            own = sum(v for v in self.values[start:cutoff] if _known(v))
+            whole = sum(block.at(t) for t in rows)
             return own / whole if whole > 0 else math.nan
 
         shares, last = [], math.nan

@@ -91,7 +91,7 @@ def test_members_read_nothing_after_the_cutoff(garbage: float):
             )
             for v, b in ((values, index), (spoilt, spoilt_index))
         ]
-        np.testing.assert_array_equal(*pair)
+        np.testing.assert_array_equal(pair[0], pair[1])
 
 
 @pytest.mark.parametrize(

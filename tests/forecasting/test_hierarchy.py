@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.hierarchy import cents, summed
+from storecast.forecasting.panel import Panel
 from tests.forecasting.panels import as_panel, season_of, weeks_from
 
 ALIGNED = ForecasterConfig(model="aligned", horizon=13)
@@ -29,11 +30,12 @@ def _departments(
     return 1000.0 * season * np.exp(error)
 
 
-def _labels(stores: int, depts: int) -> dict[str, list[str]]:
-    return {
-        "stores": [f"store {s}" for s in range(stores) for _ in range(depts)],
-        "blocks": [f"dept {d}" for _ in range(stores) for d in range(depts)],
-    }
+def _panel(values: NDArray[np.float64], stores: int, depts: int) -> Panel:
+    return as_panel(
+        values,
+        stores=[f"store {s}" for s in range(stores) for _ in range(depts)],
+        blocks=[f"dept {d}" for _ in range(stores) for d in range(depts)],
+    )
 
 
 @given(st.integers(0, 10**6), st.integers(1, 6), st.integers(0, 4))
@@ -63,7 +65,7 @@ def test_points_add_up_to_the_cent(scale: float):
     """Departments make their store, stores make the total, exactly, as written in decimals."""
     values = scale * _departments(90, 5, 4, shared=0.05, own=0.2, seed=1)
     values[30:, 7] = math.nan
-    fitted = Forecaster.fit(as_panel(values, **_labels(5, 4)), ALIGNED)
+    fitted = Forecaster.fit(_panel(values, 5, 4), ALIGNED)
 
     def exact(level: str) -> list[list[Decimal]]:
         return [[Decimal(f"{x:.2f}") for x in row] for row in fitted.points(level).tolist()]
@@ -81,7 +83,7 @@ def test_levels_exist_where_they_differ():
     """One series is no total; stores without departments are no level beside their series."""
     one = Forecaster.fit(as_panel(np.ones((20, 1))), ALIGNED)
     flat = Forecaster.fit(as_panel(np.ones((20, 3))), ALIGNED)
-    deep = Forecaster.fit(as_panel(np.ones((20, 4)), **_labels(2, 2)), ALIGNED)
+    deep = Forecaster.fit(_panel(np.ones((20, 4)), 2, 2), ALIGNED)
     assert [list(f.levels) for f in (one, flat, deep)] == [
         ["series"],
         ["series", "total"],
@@ -96,7 +98,7 @@ def _coverage(values: NDArray[np.float64], stores: int, depts: int) -> dict[str,
     hits: dict[str, list[float]] = {"series": [], "store": []}
     widths: list[float] = []
     for cutoff in range(117, len(values) - 12, 13):
-        fitted = Forecaster.fit(as_panel(values[:cutoff], **_labels(stores, depts)), ALIGNED)
+        fitted = Forecaster.fit(_panel(values[:cutoff], stores, depts), ALIGNED)
         ahead = values[cutoff : cutoff + 13]
         for level, found in hits.items():
             low, high = fitted.limits(80.0, level)
@@ -128,7 +130,7 @@ def test_bands_of_stores_with_departments_that_err_together():
 def test_sums_of_negative_sales_have_bands_on_both_sides():
     """Returns that are always negative: the total's band lies around its point, not above it alone."""
     values = -_departments(120, 3, 2, shared=0.0, own=0.2, seed=4)
-    fitted = Forecaster.fit(as_panel(values, **_labels(3, 2)), ALIGNED)
+    fitted = Forecaster.fit(_panel(values, 3, 2), ALIGNED)
     for level in fitted.levels:
         low, high = fitted.limits(80.0, level)
         point = fitted.points(level)
@@ -139,6 +141,6 @@ def test_sums_of_negative_sales_have_bands_on_both_sides():
 def test_sums_that_were_never_negative_do_not_forecast_losses():
     """Where no store ever sold less than nothing, no lower limit does, however wide the band."""
     values = _departments(120, 3, 2, shared=0.0, own=1.5, seed=5)
-    fitted = Forecaster.fit(as_panel(values, **_labels(3, 2)), ALIGNED)
+    fitted = Forecaster.fit(_panel(values, 3, 2), ALIGNED)
     for level in fitted.levels:
         assert (fitted.limits(99.0, level)[0] >= 0.0).all()

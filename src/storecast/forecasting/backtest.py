@@ -87,13 +87,14 @@ def backtest(
     higher: dict[str, list[pd.DataFrame]] = {name: [] for name in _HIGHER}
     for i, cutoff in enumerate(sorted(set(cutoffs))):
         known = _known_weeks(panel, cutoff)
-        fitted = Forecaster.fit(panel.up_to(cutoff), config, calendar, events)
+        seen = panel.up_to(cutoff)
+        fitted = Forecaster.fit(seen, config, calendar, events)
         ahead = slice(known, min(known + config.horizon, len(panel.weeks)))
-        actual = panel.values[ahead]
+        actual = panel.values[ahead][:, np.isin(panel.keys, seen.keys)]
         for name, level in fitted.levels.items():
             frame = _frame(fitted, name, level.total(actual), weights[ahead], levels, cutoff)
-            frame["naive_mse"] = np.repeat(_naive_mse(level.total(panel.values[:known])), len(actual))
-            frame["store"] = np.repeat(panel.stores if name == "series" else level.keys, len(actual))
+            frame["naive_mse"] = np.repeat(_naive_mse(level.total(seen.values)), len(actual))
+            frame["store"] = np.repeat(seen.stores if name == "series" else level.keys, len(actual))
             frame = frame[np.isfinite(frame[Y])]
             (rows if name == "series" else higher[name]).append(frame)
         advance((i + 1) / len(cutoffs))

@@ -80,7 +80,7 @@ def fit_bands(
         return Bands(scale, np.zeros(_FEATURES), _laplace(), floor)
     at = np.flatnonzero(known)
     if len(at) > _SAMPLE:
-        at = np.sort(np.random.default_rng(0).choice(at, _SAMPLE, replace=False))
+        at = at[np.unique(np.random.default_rng(0).integers(len(at), size=_SAMPLE))]
     c, h, series = np.unravel_index(at, residual.shape)
     z = residual.ravel()[at] / scale[series]
     x = features(h.astype(np.float64) + 1.0, point.ravel()[at], usual[c, series], slope.ravel()[at])

@@ -24,6 +24,10 @@ __all__ = ["RunResult", "TableWriter", "run"]
 class TableWriter(Protocol):
     """Where result tables go."""
 
+    def check(self, folder: str) -> None:
+        """Raise RequestError where no file could be written into ``folder``."""
+        ...
+
     def write(self, frame: pd.DataFrame, path: str) -> None:
         """Write ``frame`` whole or not at all, by the name's ending."""
         ...
@@ -51,7 +55,9 @@ def run(
     events: tuple[Event, ...] = (),
     advance: Callable[[str, float], None],
 ) -> RunResult:
-    """Train on the sales at ``path``; write forecasts, back-test and report into ``folder``."""
+    """Train on the sales at ``path``; write forecasts, back-test and report into ``folder``, which is
+    tried before the work."""
+    tables.check(folder)
     result = train(
         source,
         registry,

@@ -307,7 +307,7 @@ HOSTILE = {
 
 
 def test_hostile_keys_are_text(frame: pd.DataFrame, page: Page, tmp_path: Path) -> None:
-    """Keys, file names and findings that are markup come out as the text they are, wherever they are shown."""
+    """Keys, file names and findings that are markup come out as the text they are, wherever shown."""
     nasty = "<script>alert('file')</script>.csv"
     finding = Finding.at("warned", "odd", [5], "<b>Sales</b>", "<img src=x onerror=alert(2)>", "</table>")
     report = make_run(
