@@ -129,9 +129,9 @@ def roll(
     shape = (len(cutoffs), horizon, size)
     out = Rolling(
         cutoffs,
-        point=np.full(shape, np.nan),
-        actual=np.full(shape, np.nan),
-        slope=np.full(shape, np.nan),
+        point=np.empty(shape),
+        actual=np.empty(shape),
+        slope=np.empty(shape),
         state={name: np.zeros((len(cutoffs), size)) for name in STATES},
         parts={name: np.zeros((horizon, size)) for name in ("last_year", "growth", "holiday", "residual")},
         weights=np.zeros((len(blending.prior), size)) if weights is None else weights,
@@ -212,6 +212,7 @@ def _forecast(
         known = min(horizon, rows - int(c))
         actual = part.values[c : int(c) + known] * effect[c : int(c) + known]
         # Of a series that had not begun nothing was forecast that its first weeks could judge.
+        out.actual[i][known:, at] = np.nan
         out.actual[i][:known, at] = np.where(np.isfinite(part.recent[c]), actual, np.nan)
     last_year = np.where(np.isfinite(part.back[0][rows:]), part.back[0][rows:], base)
     out.parts["last_year"][:, at] = last_year

@@ -232,8 +232,8 @@ def _metrics(judged: Backtest, model: str) -> dict[str, float]:
     found = {name: float(value) for name, value in report.items() if np.isfinite(value)}
     if model == judged.model:
         return found
-    names = ("rows", "wmae", "wape", "bias")
-    return {name: found[key] for name in names for key in (name, f"{name}:{model}") if key in found}
+    own = {name: found[f"{name}:{model}"] for name in ("wmae", "wape", "bias") if f"{name}:{model}" in found}
+    return {"rows": found["rows"], **own}
 
 
 def _flat(config: dict[str, object], prefix: str = "") -> dict[str, object]:
