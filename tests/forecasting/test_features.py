@@ -58,7 +58,7 @@ def _same(found: float, expected: float) -> bool:
     return found == pytest.approx(expected, rel=1e-9, abs=1e-12, nan_ok=True)
 
 
-@pytest.mark.parametrize("cutoff", [150, 117, 60, 30])
+@pytest.mark.parametrize("cutoff", [150, 117, 60, 52, 30])
 def test_sales_features_by_plain_loops(cutoff: int):
     """Lags, windows, growths, look-backs and the base of every cell equal plain loops over one series."""
     panel = _panel()

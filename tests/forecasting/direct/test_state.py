@@ -23,6 +23,7 @@ from storecast.forecasting.direct import (
     predict_direct,
     roll_direct,
 )
+from storecast.forecasting.features import make_facts, make_features
 from storecast.forecasting.metrics import wmae
 from storecast.forecasting.panel import Panel
 from storecast.stores.sales_files import read_sales
@@ -173,6 +174,16 @@ def test_nothing_given_is_the_plain_forecast(warmed: tuple[Panel, DirectState]):
     plain = predict_direct(state, known, 10, US_RETAIL)
     for future in ({}, {"temperature": np.full((10, 20), np.nan)}):
         assert predict_direct(state, known, 10, US_RETAIL, known_future=future).tobytes() == plain.tobytes()
+
+
+def test_the_share_scales_what_the_trees_add(fitted: tuple[Panel, Float, DirectState]):
+    """At share zero the base alone stands; the share of the fit is what 68 weeks of targets earn."""
+    panel, point, state = fitted
+    assert state.share == 68 / (68 + 26)
+    base = make_features(panel, 120, 13, make_facts(panel.weeks[0] + 7 * np.arange(134), US_RETAIL)).base
+    assert np.array_equal(predict_direct(replace(state, share=0.0), panel, 13, US_RETAIL), base)
+    half = predict_direct(replace(state, share=state.share / 2), panel, 13, US_RETAIL)
+    assert half == pytest.approx((base + point) / 2)
 
 
 def test_newer_history_is_read_without_a_new_fit(fitted: tuple[Panel, Float, DirectState]):
