@@ -49,6 +49,13 @@ def output_columns(levels: Sequence[float]) -> list[str]:
 
 def rolling_cutoffs(weeks: Days, horizon: int, windows: int, step: int) -> list[np.datetime64]:
     """The last ``windows`` cutoffs whose whole horizon has actuals, ``step`` weeks apart, oldest first."""
+    if windows < 1 or step < 1:
+        raise RequestError(
+            "A back-test needs windows that lie apart.",
+            expected="1 window or more, 1 week apart or more",
+            found=f"{windows} windows, {step} weeks apart",
+            remedy="Ask for one window or more, a week or more apart.",
+        )
     last = len(weeks) - horizon
     index = [last - step * i for i in range(windows)][::-1]
     usable = [i for i in index if i >= LEAST_WEEKS]
@@ -81,7 +88,14 @@ def backtest(
     advance: Callable[[float], None] = lambda share: None,
 ) -> Backtest:
     """Fit at each of ``cutoffs`` and set the forecasts beside what came; raises RequestError for a cutoff
-    that leaves no history or no actual."""
+    that leaves no history or no actual, or where none is given."""
+    if not len(cutoffs):
+        raise RequestError(
+            "No cutoff is given to back-test at.",
+            expected="one week of the panel or more",
+            found="none",
+            remedy="Name a cutoff, or ask for one window or more.",
+        )
     weights = week_weights(panel, calendar)
     rows: list[pd.DataFrame] = []
     higher: dict[str, list[pd.DataFrame]] = {name: [] for name in _HIGHER}
