@@ -111,7 +111,7 @@ class Panel:
         return len(np.unique(self.stores)) < len(self.keys)
 
     def up_to(self, cutoff: np.datetime64) -> Panel:
-        """The panel as it was known at ``cutoff`` (its week included): series that begin later are not in it."""
+        """The panel as it was known at ``cutoff`` (its week included), without series that begin later."""
         n = int(np.searchsorted(self.weeks, cutoff, side="right"))
         begun = np.isfinite(self.values[:n]).any(axis=0)
         return Panel(
