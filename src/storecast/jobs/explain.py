@@ -10,9 +10,9 @@ from storecast.forecasting.explain import Explanation
 from storecast.forecasting.explain import explain as reasons
 from storecast.forecasting.panel import Panel
 from storecast.forecasting.quality import SalesSource
+from storecast.jobs.champion import serving
 from storecast.jobs.checks import check_events, check_horizon
 from storecast.jobs.forecast import ForecastRequest
-from storecast.jobs.serving import serving
 from storecast.ports import Registry
 
 __all__ = ["explain"]

@@ -15,8 +15,8 @@ from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.frames import forecast_rows, forecast_table
 from storecast.forecasting.panel import UNIQUE_ID, Panel
 from storecast.forecasting.quality import SalesSource
+from storecast.jobs.champion import serving
 from storecast.jobs.checks import check_events, check_horizon
-from storecast.jobs.serving import serving
 from storecast.ports import Registry
 
 __all__ = ["ForecastRequest", "ForecastResult", "forecast"]

@@ -19,8 +19,8 @@ from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.rolling import FIRST_ORIGIN
 from storecast.forecasting.scores import BUCKETS, scores
 from storecast.forecasting.state import to_state
+from storecast.jobs.champion import calendar_state
 from storecast.jobs.checks import check_events, check_horizon
-from storecast.jobs.serving import calendar_state
 from storecast.ports import ArtifactContent, ModelVersion, Registry, ReportWriter, RunReport
 
 __all__ = ["TrainRequest", "TrainResult", "content_of", "train"]
