@@ -180,8 +180,9 @@ def explain(
         return
     for e in found:
         rows = [[step.title, money(step.dollars, settings.unit, cents=True)] for step in e.steps]
-        rows += [[f"{input_}: not used by this model", money(0.0, settings.unit)] for input_ in e.unused]
         rows.append(["Forecast", money(e.forecast, settings.unit, cents=True)])
         table(f"{e.unique_id}, week of {e.ds}, by {made_by}", ["step", "sales"], rows)
+        if e.unused:
+            screen.print(f"{', '.join(e.unused)}: {money(0.0, settings.unit)}, not used by this model")
         if e.note:
             screen.print(e.note)

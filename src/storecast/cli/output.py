@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["command", "errors", "money", "print_json", "progress", "screen", "table"]
+__all__ = ["command", "errors", "money", "percent", "print_json", "progress", "screen", "table"]
 
 _PIPED_WIDTH = 160  # of tables that do not go to a terminal
 # A cell that is a number, an amount or a share; its column stands right-aligned.
@@ -65,6 +65,14 @@ def money(value: float, unit: str = "$", *, cents: bool = False) -> str:
     text = f"{abs(value):,.2f}" if cents or abs(value) < 100 else f"{abs(value):,.0f}"
     sign = "-" if value < 0 and text.strip("0.") else ""
     return f"{sign}{unit}{text}" if len(unit) == 1 else f"{sign}{text} {unit}"
+
+
+def percent(share: float, sign: str = "") -> str:
+    """A share with one decimal; a dash where it is not known, and no sign where it rounds to nothing."""
+    if not math.isfinite(share):
+        return "–"
+    rounded = round(100 * share, 1)
+    return f"{rounded:{sign},.1f} %" if rounded else "0.0 %"
 
 
 def print_json(value: Any) -> None:

@@ -48,6 +48,7 @@ def run(
     """
     from storecast.cli.show import show_training, training_dict
     from storecast.forecasting.forecaster import ForecasterConfig
+    from storecast.forecasting.panel import natural_order
     from storecast.forecasting.sample import SampleSpec
     from storecast.jobs.run import run as run_all
     from storecast.jobs.sample import write_sample
@@ -87,7 +88,8 @@ def run(
     screen.print("Written:")
     for title, path in result.files.items():
         screen.print(f"  {title:<20} {path}")
-    series = str(result.training.forecaster.keys[0])
+    keys = result.training.forecaster.keys
+    series = str(keys[natural_order(keys)[0]])
     options = again(sheet, dayfirst, name)
     lines = {
         command("explain", data, series, week="1", **options): "why this number",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from storecast.cli.output import money, screen, table
+from storecast.cli.output import money, percent, screen, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,9 @@ def show_backtest(result: Backtest, by: str | None, unit: str) -> None:
     ahead = f", {result.horizon} weeks ahead, known up to {cutoffs}"
     screen.print(Text.assemble((result.model, "bold"), ahead))
     lines = [("series", report["all"]), *report["higher"].items()]
-    _accuracy("Accuracy (wmae; lower is better)", "level", lines, unit)
+    _accuracy(
+        "Accuracy (wmae: mean error, holiday weeks count 5 times; lower is better)", "level", lines, unit
+    )
     _bands("Bands: coverage beside width", lines, result.levels, unit)
     buckets = sorted(_lines(report["by_horizon"]), key=lambda line: int(line[0].split("-")[0]))
     _accuracy("By weeks ahead", "weeks", buckets, unit)
@@ -77,7 +79,7 @@ def _lines(frame: pd.DataFrame) -> list[tuple[str, dict[str, float]]]:
 
 
 def _accuracy(title: str, first: str, lines: list[tuple[str, dict[str, float]]], unit: str) -> None:
-    columns = [first, "wmae", "seasonal naive", "naive x growth", "against better", "wape", "bias"]
+    columns = [first, "wmae", "seasonal naive", "naive x growth", "against the better", "wape", "bias"]
     rows = []
     for name, s in lines:
         better = min(s["wmae:seasonal-naive"], s["wmae:naive-growth"])
@@ -87,9 +89,9 @@ def _accuracy(title: str, first: str, lines: list[tuple[str, dict[str, float]]],
                 money(s["wmae"], unit),
                 money(s["wmae:seasonal-naive"], unit),
                 money(s["wmae:naive-growth"], unit),
-                f"{100 * (s['wmae'] / better - 1):+.1f} %" if better > 0 else "–",
-                f"{100 * s['wape']:.1f} %",
-                f"{100 * s['bias']:+.1f} %",
+                percent(s["wmae"] / better - 1, "+") if better > 0 else "–",
+                percent(s["wape"]),
+                percent(s["bias"], "+"),
             ]
         )
     table(title, columns, rows)
