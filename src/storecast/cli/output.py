@@ -54,7 +54,10 @@ def _program() -> str:
     here = Path(sys.argv[0])
     if found and here.exists() and Path(found).samefile(here):
         return "storecast"
-    return os.path.relpath(here) if here.name == "storecast" else "storecast"
+    if here.name != "storecast":
+        return "storecast"
+    near = os.path.relpath(here)
+    return os.path.abspath(here) if near.startswith(os.pardir) else near
 
 
 def money(value: float, unit: str = "$", *, cents: bool = False) -> str:
