@@ -48,7 +48,7 @@ def sample(
     series: Annotated[
         int, typer.Option(min=0, help="This many plain series (3,000 to 1,000,000), long shape.")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Same seed, same sample.")] = 0,
+    seed: Annotated[int, typer.Option(help="Same seed, same sample.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Write a seeded sample: realistic sales that belong to nobody.

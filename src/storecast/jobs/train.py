@@ -35,7 +35,7 @@ class TrainRequest:
 
     name: str = "storecast"
     config: ForecasterConfig = field(default_factory=ForecasterConfig)
-    gate_windows: int = 4
+    gate_windows: int = 6
     gate_horizon: int = 13
     levels: tuple[float, ...] = (80.0, 95.0)
     unit: str = "$"
