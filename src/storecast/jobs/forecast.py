@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from storecast.errors import RequestError
 from storecast.forecasting.calendar import Calendar
-from storecast.forecasting.events import Event
+from storecast.forecasting.events import Event, apply_events
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.frames import forecast_rows, forecast_table
-from storecast.forecasting.panel import UNIQUE_ID, Panel
+from storecast.forecasting.panel import UNIQUE_ID, Panel, known_columns
 from storecast.forecasting.quality import SalesSource
 from storecast.jobs.champion import serving
 from storecast.jobs.checks import check_events, check_horizon
@@ -60,9 +61,9 @@ def forecast(
     calendar. Raises DataError, RequestError, RegistryError or ArtifactError."""
     check_horizon(request.horizon)
     data = source.read(path)
-    keys = set(data.panel[UNIQUE_ID])
-    _check_like(request, keys)
-    check_events(events, Panel.from_frame(data.panel), [new for new, _ in request.like])
+    panel = Panel.from_frame(data.panel)
+    _check_like(request, set(panel.keys.tolist()))
+    check_events(events, panel, [new for new, _ in request.like])
     made = serving(data, registry, request.name, request.config, request.horizon, calendar, events, advance)
     table = forecast_table(
         made.forecaster, request.horizon, request.levels, _level(made.forecaster, request.by)
@@ -70,11 +71,20 @@ def forecast(
     for key, other in request.like:
         weeks = pd.DataFrame({UNIQUE_ID: other, "horizon": np.arange(1, request.horizon + 1)})
         copy = forecast_rows(made.forecaster, weeks, request.levels)
+        copy.loc[_closed(key, panel, request.horizon, events), known_columns(request.levels)] = 0.0
         copy = copy.assign(unique_id=key, note=f"no history: as series {other}")
         table = pd.concat([table, copy], ignore_index=True)
     if "note" in table:
         table["note"] = table["note"].fillna("")
     return ForecastResult(table, made.forecaster, made.made_by, made.version)
+
+
+def _closed(key: str, panel: Panel, horizon: int, events: Sequence[Event]) -> NDArray[np.bool_]:
+    """(H,) the weeks ahead in which a series without history is not open, by events of its own."""
+    own = [event for event in events if event.series == key]
+    names = np.array([key])
+    nothing = np.full((len(panel.weeks), 1), np.nan)
+    return apply_events(nothing, panel.weeks, horizon, own, names, names, np.array([""])).closed[:, 0]
 
 
 def _level(forecaster: Forecaster, by: str) -> str:
