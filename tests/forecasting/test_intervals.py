@@ -230,3 +230,12 @@ def test_each_block_speaks_for_its_young():
     relative = bands.scale / world["usual"]
     assert relative[19] > 2.0 * relative[0]
     np.testing.assert_allclose(relative[19], np.mean(relative[10:19]), rtol=0.2)
+
+
+def test_a_block_near_zero_does_not_blow_up_a_scale():
+    """One series that stood near zero and sold once after all lends no absurd error to its block."""
+    own = np.array([9.0, np.nan, 50.0])
+    usual = np.array([0.0, 30.0, 1000.0])
+    scale = module._shrunk(own, np.array([2.0, 0.0, 8.0]), usual, np.array([0, 0, 1]))
+    assert scale[1] <= 2.0 * usual[1]
+    assert scale[0] < own[0] < 50.0

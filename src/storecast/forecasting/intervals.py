@@ -24,6 +24,7 @@ _OWN_WEIGHT = 4.0  # rolling origins of its block's error that a series' own is 
 _SAMPLE, _SLOPE_SAMPLE = 400_000, 60_000  # residuals that the quantiles and the slopes are learnt from
 _ROUNDS = 25
 _WIDEN = 0.5
+_MOST_RELATIVE = 2.0  # times the usual level that a block's mean error may be
 _FEATURES = 3
 
 
@@ -108,7 +109,8 @@ def _shrunk(own: Float, origins: Float, usual: Float, block: NDArray[np.int64]) 
     error = np.bincount(block[heard], own[heard], minlength=blocks)
     level = np.bincount(block[heard], usual[heard], minlength=blocks)
     overall = error.sum() / level.sum() if level.sum() > 0 else 0.1
-    share = np.where(level > 0, error / np.maximum(level, 1e-9), overall)
+    # A block whose only series stands near zero says nothing of how large the others' errors are.
+    share = np.clip(np.where(level > 0, error / np.maximum(level, 1e-9), overall), 0.0, _MOST_RELATIVE)
     typical = share[block] * usual
     n = np.where(heard, origins, 0.0)
     mixed = (n * np.nan_to_num(own) + _OWN_WEIGHT * typical) / (n + _OWN_WEIGHT)
