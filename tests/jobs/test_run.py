@@ -69,6 +69,7 @@ def test_the_files_are_those_of_the_version_that_serves(tmp_path: Path) -> None:
     assert table["storecast"].tolist() == result.training.forecaster.points().T.ravel().tolist()
     assert registry.champion("storecast") == replace(result.training.version, aliases=("champion",))
     rows = pd.read_csv(result.files["Back-test"])
+    assert result.training.judged is not None
     assert len(rows) == len(result.training.judged.rows)
 
 

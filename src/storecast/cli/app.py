@@ -56,7 +56,7 @@ def run() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name="storecast")
     except StorecastError as error:
         if _debugging():
             raise

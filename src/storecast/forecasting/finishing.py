@@ -49,6 +49,9 @@ def stand_in(rolling: Rolling, values: Float, panel: Panel, groups: Groups) -> d
     for i in np.flatnonzero(known == 0):
         peers = (groups.block == groups.block[i]) & (known > 0)
         peers = peers if peers.any() else known > 0
+        if not peers.any():
+            notes[str(panel.keys[i])] = "no history, here or elsewhere: nothing is forecast"
+            continue
         for values_ in (rolling.point, rolling.slope):
             values_[..., i] = values_[..., peers].mean(axis=-1)
         for part in rolling.parts.values():
