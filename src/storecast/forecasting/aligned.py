@@ -154,9 +154,9 @@ class Aligned:
         bound = self.config.height_bound**self.config.height_power
         return np.where(np.isfinite(height), np.minimum(height, bound), 1.0)
 
-    def one_step(self) -> Float:
-        """(len(MEMBERS), T, N) each week's forecast made a week before."""
-        every = slice(0, len(self.values))
+    def one_step(self, first: int = 0) -> Float:
+        """(len(MEMBERS), T - first, N) forecasts of each week from ``first`` on, made a week before."""
+        every = slice(first, len(self.values))
         return self._members(every, every, len(self.values))
 
     def _members(self, at: slice, rows: slice, known: int) -> Float:
@@ -164,7 +164,7 @@ class Aligned:
         # snap would; such rows are struck out.
         low, part = self.timeline.low[:, rows], self.timeline.part[:, rows]
         reach = low + (part > 0)
-        limit = known if at.stop - at.start == 1 else None
+        limit = known if at != rows else None
         blind = reach >= limit if limit is not None else reach >= np.arange(rows.start, rows.stop)
         if blind.any():
             back = [np.where(blind[k][:, None], np.nan, b[rows]) for k, b in enumerate(self.back)]

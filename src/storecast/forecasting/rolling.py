@@ -40,7 +40,8 @@ STATES = (
     "store_residual",
     "volatility",
 )
-_COLUMNS = 512  # series a pass, so that a pass stays in the cache
+_MANY_SERIES = 5_000  # above, every other origin is heard for the weights of a single series
+_COLUMNS = 1024  # series a pass, so that a pass stays in the cache
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ def roll(
         return Aligned(known, timeline, aligned, whole, groups.block[at])
 
     chunks = _chunks(groups, size)
+    heard = cutoffs[:-1] if size <= _MANY_SERIES else cutoffs[:-1][::-2][::-1]
     pooled = None
     if weights is None:
         sample = np.sort(np.random.default_rng(0).permutation(size)[: 2 * _COLUMNS])
@@ -141,7 +143,7 @@ def roll(
     for done, at in enumerate(chunks):
         part = columns(at)
         if weights is None and pooled is not None:
-            evidence = gather(part, cutoffs[:-1], horizon, blending)
+            evidence = gather(part, heard, horizon, blending)
             out.weights[:, at] = own_weights(evidence, pooled, shared, blending)
         effect = holidays[:, groups.block[at]] * (events if event_effects is None else events[:, at])
         _forecast(out, part, at, groups, effect, blending, timeline)
@@ -174,9 +176,10 @@ def _forecast(
 ) -> None:
     rows, horizon = len(part.values), out.point.shape[1]
     weights = out.weights[:, at]
-    one = blend(part.one_step(), weights)
+    one = np.full_like(part.values, np.nan)
+    if rows > FIRST_ORIGIN:
+        one[FIRST_ORIGIN:] = blend(part.one_step(FIRST_ORIGIN), weights)
     residual = part.values - one
-    residual[:FIRST_ORIGIN] = np.nan
     carried = recent_residual(residual, config.residual_window)
     longer = recent_residual(residual, 13)
     shared = np.zeros_like(carried)

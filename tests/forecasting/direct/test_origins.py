@@ -80,9 +80,9 @@ def test_shapes_actuals_and_parts():
     assert rolling.cutoffs.tolist() == [*inner_cutoffs(120, 8).tolist(), 120]
     for i, cutoff in enumerate(rolling.cutoffs[:-1].tolist()):
         known = min(20, 120 - cutoff)
-        assert np.array_equal(
-            rolling.actual[i, :known], panel.values[cutoff : cutoff + known], equal_nan=True
-        )
+        begun = np.isfinite(panel.values[:cutoff]).any(axis=0)
+        actual = np.where(begun, panel.values[cutoff : cutoff + known], np.nan)
+        assert np.array_equal(rolling.actual[i, :known], actual, equal_nan=True)
         assert np.isfinite(rolling.point[i, :known]).all()
         assert np.isnan(rolling.point[i, known:]).all()
         assert np.isnan(rolling.actual[i, known:]).all()
