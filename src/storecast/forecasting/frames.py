@@ -28,13 +28,13 @@ def forecast_rows(forecaster: Forecaster, frame: pd.DataFrame, levels: Sequence[
         )
     keys = frame[UNIQUE_ID].astype(str).to_numpy(dtype=str)
     if "horizon" in frame:
-        weeks_ahead = pd.to_numeric(frame["horizon"], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        ahead = pd.to_numeric(frame["horizon"], errors="coerce")
     else:
-        dates = pd.to_datetime(frame[DS], errors="coerce")
-        weeks_ahead = (dates - pd.Timestamp(str(forecaster.cutoff))) / pd.Timedelta(weeks=1)
-        weeks_ahead = weeks_ahead.to_numpy(np.float64, na_value=np.nan)
-    whole = np.isin(weeks_ahead, np.arange(1, len(forecaster.weeks) + 1))
-    row, column = forecaster.locate(keys, np.where(whole, weeks_ahead, 0).astype(np.int64))
+        days = pd.to_datetime(frame[DS], errors="coerce") - pd.Timestamp(str(forecaster.cutoff))
+        ahead = days / pd.Timedelta(weeks=1)
+    asked = ahead.to_numpy(np.float64, na_value=np.nan)
+    whole = np.isin(asked, np.arange(1, len(forecaster.weeks) + 1))
+    row, column = forecaster.locate(keys, np.where(whole, asked, 0.0).astype(np.int64))
     weeks = forecaster.weeks[row].astype("datetime64[ns]")
     out = frame[[UNIQUE_ID]].assign(**{DS: weeks, "storecast": forecaster.point[row, column]})
     for level in levels:
