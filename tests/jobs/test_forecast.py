@@ -21,6 +21,7 @@ from storecast.jobs.champion import calendar_of, calendar_state
 from storecast.jobs.forecast import ForecastRequest, ForecastResult, forecast
 from storecast.jobs.train import TrainRequest, train
 from storecast.stores.calendars import country_calendar
+from storecast.stores.sales_files import SalesFiles
 from tests.fakes import FakeRegistry
 from tests.jobs.worlds import CALENDAR, SALES, departments, noisy, write
 
@@ -144,6 +145,27 @@ def test_the_champion_keeps_its_calendar(folder: Path) -> None:
     panel = Panel.from_frame(SALES.read(folder / "new.csv").panel)
     by_hand = Forecaster.fit(panel, newer.forecaster.config, GERMAN)
     assert np.array_equal(newer.forecaster.points(), by_hand.points())
+
+
+def test_another_sheet_is_other_data(tmp_path: Path) -> None:
+    """A champion made from one sheet of a workbook does not answer for the other one."""
+    frames = []
+    for name, seed in (("one", 1), ("two", 2)):
+        frames.append(pd.read_csv(write(tmp_path / f"{name}.csv", noisy(weeks=60, series=2, seed=seed))))
+    with pd.ExcelWriter(tmp_path / "book.xlsx") as book:
+        for name, frame in zip(("one", "two"), frames, strict=True):
+            frame.to_excel(book, sheet_name=name, index=False)
+    sheets = {name: SalesFiles(sheet=name) for name in ("one", "two")}
+    registry, path = FakeRegistry(), str(tmp_path / "book.xlsx")
+    train(sheets["one"], registry, path, TrainRequest(config=LIGHT, who="Ann"), CALENDAR, created="")
+    request = ForecastRequest(horizon=2)
+    assert forecast(sheets["one"], registry, path, request).version == 1
+    other = forecast(sheets["two"], registry, path, request)
+    assert other.version is None
+    assert (
+        other.table["storecast"].tolist()
+        == ask(registry, tmp_path / "two.csv", request).table["storecast"].tolist()
+    )
 
 
 def test_a_calendar_survives_as_data() -> None:

@@ -47,8 +47,17 @@ def calendar_of(state: Mapping[str, Any]) -> Calendar:
     )
 
 
+def _same_history(forecaster: Forecaster, panel: Panel) -> bool:
+    return (
+        np.array_equal(forecaster.keys, panel.keys)
+        and np.array_equal(forecaster.history_weeks, panel.weeks)
+        and np.array_equal(forecaster.history, panel.values, equal_nan=True)
+    )
+
+
 def serving(
     data: SalesData,
+    panel: Panel,
     registry: Registry,
     name: str,
     config: ForecasterConfig | None,
@@ -57,9 +66,9 @@ def serving(
     events: Sequence[Event],
     advance: Callable[[float], None],
 ) -> Serving:
-    """The champion of ``name`` where it was made from this very data, and for this calendar if one is named;
-    else its kind of model, with its calendar, fitted on the data. Where a ``config`` is given, or there is no
-    champion, a model fitted on the spot."""
+    """The champion of ``name`` where it was made from this very data (``panel`` is that of ``data``), and for
+    this calendar if one is named; else its kind of model, with its calendar, fitted on the data. Where a
+    ``config`` is given, or there is no champion, a model fitted on the spot."""
     champion = registry.champion(name) if config is None else None
     if champion is None:
         config = config or ForecasterConfig()
@@ -70,6 +79,7 @@ def serving(
         made_with = content.meta["calendar"]
         if (
             champion.tags.get("data_digest") == data.digest
+            and _same_history(loaded, panel)  # another sheet of the same workbook is other data
             and not events
             and (calendar is None or calendar_state(calendar) == made_with)
             and horizon <= loaded.config.horizon
@@ -78,7 +88,6 @@ def serving(
             return Serving(loaded, words, champion.version)
         config, calendar = loaded.config, calendar or calendar_of(made_with)
         made_by = f"{config.model}, as champion version {champion.version}, fitted on this data"
-    panel = Panel.from_frame(data.panel)
     fitted = Forecaster.fit(
         panel,
         replace(config, horizon=horizon),

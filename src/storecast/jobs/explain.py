@@ -35,6 +35,9 @@ def explain(
     ``weeks`` ahead, and in words which model made the forecasts."""
     check_horizon(request.horizon)
     data = source.read(path)
-    check_events(events, Panel.from_frame(data.panel))
-    made = serving(data, registry, request.name, request.config, request.horizon, calendar, events, advance)
+    panel = Panel.from_frame(data.panel)
+    check_events(events, panel)
+    made = serving(
+        data, panel, registry, request.name, request.config, request.horizon, calendar, events, advance
+    )
     return tuple(reasons(made.forecaster, key, list(weeks), level=level)), made.made_by

@@ -64,7 +64,9 @@ def forecast(
     panel = Panel.from_frame(data.panel)
     _check_like(request, set(panel.keys.tolist()))
     check_events(events, panel, [new for new, _ in request.like])
-    made = serving(data, registry, request.name, request.config, request.horizon, calendar, events, advance)
+    made = serving(
+        data, panel, registry, request.name, request.config, request.horizon, calendar, events, advance
+    )
     table = forecast_table(
         made.forecaster, request.horizon, request.levels, _level(made.forecaster, request.by)
     )
