@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -27,7 +28,7 @@ def wmae(rows: pd.DataFrame, column: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def made(sales: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
+def made(sales: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     out = tmp_path_factory.mktemp("out") / "rows.csv"
     done = call(
         "backtest",

@@ -49,8 +49,9 @@ def test_the_champion_answers_the_same_everywhere(served, tmp_path: Path) -> Non
         "model.predict(pd.read_parquet(sys.argv[2])).to_parquet(sys.argv[3])\n"
     )
     words = [str(served.home), str(tmp_path / "asked.parquet"), str(tmp_path / "answer.parquet")]
-    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    line = [sys.executable, "-c", script, *words]
+    loaded = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert loaded.returncode == 0, loaded.stderr
     answer = pd.read_parquet(tmp_path / "answer.parquet")
     assert answer[VALUES].to_dict("list") == table[VALUES].to_dict("list")
 
