@@ -97,7 +97,8 @@ def _sample(known: NDArray[np.bool_]) -> NDArray[np.int64]:
     if many <= _SAMPLE:
         return np.flatnonzero(known)
     drawn = np.random.default_rng(0).integers(len(known), size=_SAMPLE * len(known) // many)
-    drawn.sort()  # the same entry twice does no harm
+    drawn.sort()
+    drawn = drawn[np.diff(drawn, prepend=-1) > 0]
     return drawn[known[drawn]]
 
 
