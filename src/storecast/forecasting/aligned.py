@@ -23,6 +23,7 @@ from storecast.forecasting.timeline import YEAR, Timeline
 __all__ = ["MEMBERS", "Aligned", "AlignedConfig", "block_index"]
 
 Float = NDArray[np.float64]
+_INDEX_ROUNDS = 2
 MEMBERS = ("season", "growth", "block", "recent", "same")
 
 
@@ -209,14 +210,21 @@ def block_index(values: Float, of_block: NDArray[np.int64], blocks: int) -> Floa
     """(T, B) one series a block that a missing week or a late start of a member does not bend.
 
     The sum of what is there over the sum of the usual sales of those that are there, at the scale of the
-    whole block; NaN where no member sold.
+    whole block; NaN where no member sold. What is usual of a member is first its mean, then its share of the
+    index over its own weeks: the mean of one that came late would be that of other seasons and years.
     """
     seen = np.isfinite(values)
-    count = seen.sum(axis=0)
-    usual = np.where(seen, np.abs(values), 0.0).sum(axis=0) / np.maximum(count, 1)
+    size = np.where(seen, np.abs(values), 0.0).sum(axis=0)
     order = np.argsort(of_block, kind="stable")
     starts = np.searchsorted(of_block[order], np.arange(blocks))
     top = np.add.reduceat(np.where(seen, values, 0.0)[:, order], starts, axis=1)
-    bottom = np.add.reduceat((seen * usual)[:, order], starts, axis=1)
-    scale = np.add.reduceat(usual[order], starts)
-    return ratio(top, bottom) * scale
+
+    def index(usual: Float) -> Float:
+        bottom = np.add.reduceat((seen * usual)[:, order], starts, axis=1)
+        return ratio(top, bottom) * np.add.reduceat(usual[order], starts)
+
+    out = index(size / np.maximum(seen.sum(axis=0), 1))
+    for _ in range(0 if seen.all() else _INDEX_ROUNDS):
+        whole = np.nan_to_num(np.abs(out))[:, of_block].sum(axis=0, where=seen)
+        out = index(np.nan_to_num(ratio(size, whole)))
+    return out
