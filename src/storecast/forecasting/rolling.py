@@ -41,6 +41,7 @@ STATES = (
     "volatility",
 )
 _MANY_SERIES = 5_000  # above, every other origin is heard for the weights of a single series
+_YEARS_BACK = 5  # that are compared; on longer histories older years make the forecast worse
 _COLUMNS = 1024  # series a pass, so that a pass stays in the cache
 
 
@@ -106,7 +107,7 @@ def roll(
     """
     rows, size = values.shape
     span = np.concatenate([weeks, weeks[-1] + 7 * np.arange(1, horizon + 1)])
-    timeline = make_timeline(span, max(1, -(-(rows - 4) // YEAR)), calendar)
+    timeline = make_timeline(span, min(max(1, -(-(rows - 4) // YEAR)), _YEARS_BACK), calendar)
     values = open_weeks(values)
     events = np.ones((1, 1)) if event_effects is None else event_effects
     values = values / (events if event_effects is None else events[:rows])
