@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_scattered_gaps_cost_little(model: str):
 @pytest.mark.parametrize("weeks", [6, 20, 45])
 @pytest.mark.parametrize("model", ["blend", "aligned"])
 def test_a_young_series_follows_the_others(model: str, weeks: int):
-    """Six weeks of history and more: a year ahead within an eighth of the truth, because its block's season is
+    """Six weeks of history and more: a year ahead within an eighth of the truth, as its block's season is
     its own, and nearer than the naives."""
     truth = _sales(140 + 52, 30, seed=6, height=0.5)
     values = truth[:140].copy()
@@ -118,7 +119,7 @@ def test_a_series_that_ended_goes_on_at_its_usual_level():
     assert np.abs(point / truth[140:, 3] - 1.0).mean() < 0.12
 
 
-CASES = {
+CASES: dict[str, Callable[[Float], Float]] = {
     "all missing": lambda v: np.full_like(v, math.nan),
     "one row, the last": lambda v: np.where(np.arange(len(v)) == len(v) - 1, v, math.nan),
     "one row, the first": lambda v: np.where(np.arange(len(v)) == 0, v, math.nan),
