@@ -11,7 +11,7 @@ from storecast.stores.registry_pyfunc import PyfuncForecaster
 
 
 class Doubling:
-    """Forecasts 100 x number + weeks ahead for any series; a band of level L reaches L dollars to each side."""
+    """Forecasts 100 x number + weeks ahead of any series; a band of level L reaches L dollars each way."""
 
     cutoff = np.datetime64("2026-01-02")
     weeks = cutoff + 7 * np.arange(1, 53)
