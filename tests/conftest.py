@@ -17,6 +17,8 @@ pytest_plugins = ["tests.servers"]
 # HYPOTHESIS_PROFILE=thorough looks for new ones. No deadlines: build servers stall.
 settings.register_profile("steady", derandomize=True, deadline=None, max_examples=60, database=None)
 settings.register_profile("thorough", deadline=None, max_examples=2000, print_blob=True)
+# As every command has it; a test module that imports MLflow before a command does would have it otherwise.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from storecast.ports import ArtifactContent
 from storecast.stores.artifacts import ArtifactFolders
@@ -13,23 +11,21 @@ from storecast.stores.registry_pyfunc import PyfuncForecaster
 
 
 class Doubling:
-    """Forecasts 100 x number + weeks ahead; a band of level L reaches L dollars to each side."""
+    """Forecasts 100 x number + weeks ahead of any series; a band of level L reaches L dollars each way."""
+
+    cutoff = np.datetime64("2026-01-02")
+    weeks = cutoff + 7 * np.arange(1, 53)
 
     def __init__(self, content: ArtifactContent) -> None:
-        self.number = content.meta["number"]
+        self.point = 100.0 * content.meta["number"] + np.arange(1.0, 53.0)[:, None]
 
-    def predict_frame(self, frame: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
-        start = np.datetime64("2026-01-02")
-        if "ds" in frame:
-            ahead = ((frame["ds"].to_numpy() - start) / np.timedelta64(7, "D")).astype(int)
-        else:
-            ahead = frame["horizon"].to_numpy()
-        out = pd.DataFrame({"unique_id": frame["unique_id"], "ds": start + ahead * np.timedelta64(7, "D")})
-        out["storecast"] = 100.0 * self.number + ahead
-        for level in levels:
-            out[f"storecast-lo-{level}"] = out["storecast"] - level
-            out[f"storecast-hi-{level}"] = out["storecast"] + level
-        return out
+    def locate(
+        self, keys: NDArray[np.str_], horizon: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return horizon - 1, np.zeros(len(keys), dtype=np.int64)
+
+    def limits(self, coverage: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.point - coverage, self.point + coverage
 
 
 def _load_pyfunc(path: str) -> PyfuncForecaster:

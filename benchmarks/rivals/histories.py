@@ -5,7 +5,7 @@ from __future__ import annotations
 import holidays
 import numpy as np
 import pandas as pd
-from dateutil.easter import easter
+from dateutil.easter import easter  # type: ignore[import-untyped]
 
 __all__ = ["holiday_weeks", "regular", "week_holding"]
 
@@ -40,7 +40,7 @@ def holiday_weeks(weeks: pd.DatetimeIndex) -> pd.DataFrame:
     days = [(name, day) for day, name in federal.items()] + [("Easter", easter(year)) for year in years]
     for year in years:  # the first Sunday of February; the second one since 2022
         february = pd.date_range(f"{year}-02-01", periods=14)
-        days.append(("Super Bowl", february[february.dayofweek == 6][0 if year < 2022 else 1].date()))
+        days.append(("Super Bowl", february[february.day_of_week == 6][0 if year < 2022 else 1].date()))
     named = pd.DataFrame(days, columns=["holiday", "day"])
     named["ds"] = week_holding(pd.DatetimeIndex(named["day"]), weeks)
     return named[["holiday", "ds"]].drop_duplicates().reset_index(drop=True)

@@ -58,7 +58,7 @@ class Rival:
 
 def _statistical(model: str) -> Method:
     def run(request: Request) -> pd.DataFrame:
-        from statsforecast import StatsForecast, models
+        from statsforecast import StatsForecast, models  # type: ignore[import-not-found]
 
         chosen = getattr(models, model)(season_length=SEASON)
         runner = StatsForecast(
@@ -81,9 +81,9 @@ def _week_of_year(dates: pd.DatetimeIndex) -> NDArray[np.int64]:
 def _trees(direct: bool) -> Method:
     def run(request: Request) -> pd.DataFrame:
         from lightgbm import LGBMRegressor
-        from mlforecast import MLForecast
-        from mlforecast.lag_transforms import RollingMean
-        from mlforecast.target_transforms import LocalStandardScaler
+        from mlforecast import MLForecast  # type: ignore[import-not-found]
+        from mlforecast.lag_transforms import RollingMean  # type: ignore[import-not-found]
+        from mlforecast.target_transforms import LocalStandardScaler  # type: ignore[import-not-found]
 
         # Direct: no lag below the horizon, so that no forecast is fed back into the next one.
         first = request.horizon if direct else 1
@@ -119,7 +119,7 @@ def _trees(direct: bool) -> Method:
 def _prophet(request: Request) -> pd.DataFrame:
     logging.getLogger("cmdstanpy").setLevel(logging.ERROR)
     logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)
-    from prophet import Prophet
+    from prophet import Prophet  # type: ignore[import-not-found]
 
     weeks = request.weeks_ahead()
     parts = []

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storecast.errors import SetupError
 
 __all__ = ["Settings"]
 
 
 class Settings(BaseSettings):
-    """Each may be set as an environment variable ``STORECAST_<NAME>``."""
+    """Each may be set as an environment variable ``STORECAST_<NAME>``; raises SetupError for a value that is
+    none."""
 
     model_config = SettingsConfigDict(env_prefix="STORECAST_", extra="ignore", frozen=True)
 
@@ -33,3 +37,16 @@ class Settings(BaseSettings):
     )
     access_log: bool = Field(default=False, description="a line for every request, not only slow and failed ones")
     debug: bool = Field(default=False, description="show tracebacks")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise SetupError(
+                "A setting has a value that it cannot have.",
+                where="STORECAST_" + "_".join(str(part) for part in first["loc"]).upper(),
+                expected=first["msg"],
+                found=str(first["input"]),
+                remedy="Correct the environment variable, or unset it.",
+            ) from error

@@ -56,6 +56,13 @@ def _growth(sales: Sales, key: str, week: date, cutoff: date) -> float:
     return naive * min(max(now / then, 0.5), 2.0) if then > 0 else naive
 
 
+def _places(rows: pd.DataFrame) -> list[tuple[str, date, date]]:
+    """Series, week and cutoff of each row."""
+    weeks, cutoffs = (pd.DatetimeIndex(rows[name]) for name in ("ds", "cutoff"))
+    keys = [str(key) for key in rows["unique_id"]]
+    return [(key, week.date(), cutoff.date()) for key, week, cutoff in zip(keys, weeks, cutoffs, strict=True)]
+
+
 CUTOFFS = [_week(66), _week(80)]
 
 
@@ -69,9 +76,7 @@ def test_rows_are_the_actuals_ahead_of_series_that_were_known() -> None:
             born = any(name == key and when <= cutoff for name, when in sales)
             if born and cutoff < week <= cutoff + timedelta(weeks=9):
                 expected[key, week, cutoff] = (y, 5.0 if week.day == 14 else 1.0)
-    found = {
-        (row.unique_id, row.ds.date(), row.cutoff.date()): (row.y, row.weight) for row in rows.itertuples()
-    }
+    found = dict(zip(_places(rows), zip(rows["y"], rows["weight"], strict=True), strict=True))
     assert found == expected
     assert len(rows) == len(expected)
     assert ("late", _week(72), CUTOFFS[0]) not in found
@@ -85,7 +90,7 @@ def test_naives_are_those_of_a_plain_loop(method, loop) -> None:
     """Gaps, young series and years of returns are handled as the definitions say."""
     frame, sales = _panel()
     rows = scoring.rows_of(frame, CUTOFFS, 9)
-    expected = [loop(sales, r.unique_id, r.ds.date(), r.cutoff.date()) for r in rows.itertuples()]
+    expected = [loop(sales, *place) for place in _places(rows)]
     np.testing.assert_allclose(method(frame, rows), expected, rtol=1e-12)
 
 

@@ -117,16 +117,14 @@ class SlowSeries:
         return math.nan
 
     def share(self, cutoff: int) -> float:
-        assert self.block is not None
+        block = self.block
+        assert block is not None
 
         def share_of(window: int) -> float:
-            rows = [
-                t
-                for t in range(max(0, cutoff - window), cutoff)
-                if _known(self.at(t)) and _known(self.block.at(t))
-            ]
-            own = sum(v for v in self.values[max(0, cutoff - window) : cutoff] if _known(v))
-            whole = sum(self.block.at(t) for t in rows)
+            start = max(0, cutoff - window)
+            rows = [t for t in range(start, cutoff) if _known(self.at(t)) and _known(block.at(t))]
+            own = sum(v for v in self.values[start:cutoff] if _known(v))
+            whole = sum(block.at(t) for t in rows)
             return own / whole if whole > 0 else math.nan
 
         shares, last = [], math.nan
@@ -156,12 +154,25 @@ class SlowSeries:
 
 
 def slow_index(values: np.ndarray) -> list[float]:
-    """(T,) sum of the known series of (T, N) over their usual sizes, at the scale of all."""
-    usual = [_mean([abs(v) for v in column if _known(v)]) for column in values.T.tolist()]
-    usual = [u if _known(u) else 0.0 for u in usual]
-    index = []
-    for row in values.tolist():
-        there = [(v, u) for v, u in zip(row, usual, strict=True) if _known(v)]
-        bottom = sum(u for _, u in there)
-        index.append(sum(v for v, _ in there) / bottom * sum(usual) if bottom > 0 else math.nan)
+    """(T,) sum of the known series of (T, N) over their usual sizes, at the scale of all; what is usual is
+    the mean at first, then twice the share of the index over the series' own weeks."""
+    columns = values.T.tolist()
+
+    def index_of(usual: list[float]) -> list[float]:
+        index = []
+        for row in values.tolist():
+            there = [(v, u) for v, u in zip(row, usual, strict=True) if _known(v)]
+            bottom = sum(u for _, u in there)
+            index.append(sum(v for v, _ in there) / bottom * sum(usual) if bottom > 0 else math.nan)
+        return index
+
+    means = [_mean([abs(v) for v in column if _known(v)]) for column in columns]
+    index = index_of([m if _known(m) else 0.0 for m in means])
+    for _ in range(0 if np.isfinite(values).all() else 2):
+        shares = []
+        for column in columns:
+            own = sum(abs(v) for v in column if _known(v))
+            whole = sum(abs(x) for x, v in zip(index, column, strict=True) if _known(v) and _known(x))
+            shares.append(own / whole if whole > 0 else 0.0)
+        index = index_of(shares)
     return index

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import holidays
 import numpy as np
 import pytest
-from dateutil.easter import easter
+from dateutil.easter import easter  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 

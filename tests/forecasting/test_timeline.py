@@ -25,7 +25,7 @@ def _same_date(day: date, years: int) -> date:
 
 def _position(weeks: np.ndarray, row: int, years: int) -> float:
     """Where a week looks, without holidays: whole weeks back, and the rest of the days by their share."""
-    day = weeks[row].item()
+    day: date = weeks[row].item()
     weeks_back = (day - _same_date(day, years)).days / 7
     whole = round(weeks_back)
     share = 1.0 if (day.month, day.day) >= (12, 3) else 0.75

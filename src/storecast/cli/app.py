@@ -6,10 +6,10 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from storecast import __version__
-from storecast.cli import data, follow, forecasting, models, run_all, serving
+from storecast.cli import data, follow, forecasting, models, run_all, serving, training
 from storecast.cli.output import errors
 from storecast.errors import StorecastError
 
@@ -18,6 +18,7 @@ __all__ = ["app", "run"]
 app = typer.Typer(
     name="storecast",
     help="Weekly sales forecasts with honest back-tests, bands and reasons, and the models that make them.",
+    epilog="Exit codes: 0 done, 1 the data or the request was refused, 2 wrong usage.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,8 +27,8 @@ app = typer.Typer(
 app.command("run")(run_all.run)
 app.command("sample")(data.sample)
 app.command("validate")(data.validate)
-app.command("train")(forecasting.train)
-app.command("backtest")(forecasting.backtest)
+app.command("train")(training.train)
+app.command("backtest")(training.backtest)
 app.command("forecast")(forecasting.forecast)
 app.command("explain")(forecasting.explain)
 app.add_typer(models.app, name="models")
@@ -54,15 +55,26 @@ def _root(
 
 def run() -> None:
     """Run the command line; a refusal is printed without a traceback and exits with 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks is shown escaped; it never ends a command.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name="storecast")
     except StorecastError as error:
-        from storecast.settings import Settings
-
-        if Settings().debug:
+        if _debugging():
             raise
         first, *rest = error.message().split("\n")
-        errors.print(f"[bold red]Refused:[/] {escape(first)}")
+        errors.print(Text.assemble(("Refused: ", "bold red"), first))
         for line in rest:
-            errors.print(escape(line), style="dim" if line.startswith("  where") else "")
+            errors.print(line)
         sys.exit(1)
+
+
+def _debugging() -> bool:
+    from storecast.settings import Settings
+
+    try:
+        return Settings().debug
+    except StorecastError:  # the settings themselves are what was refused
+        return False

@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
-from storecast.cli.options import Data, DateOrder, Json, Sheet
-from storecast.cli.output import money, print_json, program, screen, table
+from storecast.cli.options import Data, DateOrder, Json, Sheet, again
+from storecast.cli.output import command, money, print_json, screen, table
 
 __all__ = ["sample", "validate"]
 
-Share = Annotated[float, typer.Option(min=0.0, max=1.0)]
+
+def _share(of: str) -> Any:
+    return typer.Option(min=0.0, max=1.0, help=f"Share of {of}.")
 
 
 class Shape(StrEnum):
@@ -36,16 +39,17 @@ def sample(
     first_week: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First week. [default: 2010-02-05]")
     ] = None,
-    closed: Share = 0.0,
-    new: Share = 0.0,
-    ended: Share = 0.0,
-    gaps: Share = 0.0,
-    intermittent: Share = 0.0,
-    promotions: Share = 0.0,
+    closed: Annotated[float, _share("stores closed for months")] = 0.0,
+    new: Annotated[float, _share("stores that open late")] = 0.0,
+    ended: Annotated[float, _share("stores that end early")] = 0.0,
+    gaps: Annotated[float, _share("series with missing weeks")] = 0.0,
+    intermittent: Annotated[float, _share("series that sell only now and then")] = 0.0,
+    promotions: Annotated[float, _share("series driven by promotions")] = 0.0,
     series: Annotated[
         int, typer.Option(min=0, help="This many plain series (3,000 to 1,000,000), long shape.")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Same seed, same sample.")] = 0,
+    seed: Annotated[int, typer.Option(help="Same seed, same sample.")] = 1,
+    as_json: Json = False,
 ) -> None:
     """Write a seeded sample: realistic sales that belong to nobody.
 
@@ -77,8 +81,11 @@ def sample(
         seed=seed,
     )
     rows = write_sample(batch.sales_writer(), str(out), spec, shape.value, series)
-    screen.print(f"Wrote {rows:,} rows to {out}.")
-    screen.print(f"Next: {program()} validate {out}")
+    if as_json:
+        print_json({"path": str(out), "rows": rows})
+        return
+    screen.print(f"Wrote {rows:,} rows to {out}")
+    screen.print(f"Next: {command('validate', str(out))}")
 
 
 def validate(data: Data, sheet: Sheet = None, dayfirst: DateOrder = None, as_json: Json = False) -> None:
@@ -98,29 +105,25 @@ def validate(data: Data, sheet: Sheet = None, dayfirst: DateOrder = None, as_jso
         print_json(report.as_dict())
     else:
         _show(data, report.as_dict())
+        if report.status != "refused":
+            options = again(sheet, dayfirst)
+            screen.print(f"Next: {command('backtest', data, **options)}    # how good forecasts of it are")
+            screen.print(f"  or: {command('run', data, **options)}    # everything, with a report")
     if report.status == "refused":
         raise typer.Exit(1)
 
 
-def _show(path: str, report: dict[str, object]) -> None:
-    colour = {"ok": "green", "repaired": "yellow", "warned": "yellow", "refused": "red"}[
-        str(report["status"])
-    ]
-    screen.print(f"[bold]{path}[/]: [{colour}]{report['status']}[/]")
+def _show(path: str, report: dict[str, Any]) -> None:
+    colour = {"ok": "green", "repaired": "yellow", "warned": "yellow", "refused": "red"}
+    screen.print(Text.assemble((path, "bold"), ": ", (report["status"], colour[report["status"]])))
     if report["rows"]:
-        total = report["sales_total"]
-        assert isinstance(total, float)
         screen.print(
             f"{report['rows']:,} rows, {report['series']:,} series, weeks {report['first_week']} to "
-            f"{report['last_week']}, sales {money(total)}"
+            f"{report['last_week']}, sales {money(report['sales_total'])}"
         )
-    findings = report["findings"]
-    assert isinstance(findings, list)
-    if findings:
+    if report["findings"]:
         rows = [
             [f["severity"], str(f["row"] or ""), f["column"] or "", f"{f['count']:,}", f["what"], f["remedy"]]
-            for f in findings
+            for f in report["findings"]
         ]
         table("Findings", ["severity", "row", "column", "rows", "what", "remedy"], rows)
-    if report["status"] != "refused":
-        screen.print(f"Next: {program()} backtest {path}   or   {program()} run {path}")

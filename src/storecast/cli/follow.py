@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -49,6 +50,29 @@ def _teller(out: TextIO) -> Tell:
             out.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
             out.flush()
 
+    return tell
+
+
+class _Foreign(logging.Handler):
+    """What libraries log, as lines like our own."""
+
+    def __init__(self, tell: Tell) -> None:
+        super().__init__(logging.WARNING)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell one record."""
+        self._tell("log", {"source": record.name, "message": record.getMessage()})
+
+
+def _set_up(out: TextIO) -> Tell:
+    """Make everything this process writes a line of JSON on ``out``."""
+    tell = _teller(out)
+    os.environ["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"  # its lines are no JSON; what it logs, it raises as well
+    # a registry that hangs must not keep a rollback waiting for long
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    logging.getLogger().handlers[:] = [_Foreign(tell)]
+    logging.captureWarnings(True)
     return tell
 
 
@@ -115,14 +139,12 @@ def follow(
 
       storecast follow --name stores --once
     """
-    # a registry that hangs must not keep a rollback waiting for long
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     from storecast.settings import Settings
     from storecast.wiring import following
 
     settings = Settings()
     name = name or settings.name
-    tell, stop = _teller(sys.stderr), threading.Event()
+    tell, stop = _set_up(sys.stderr), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     lock = following.follow_lock(settings, name)
@@ -185,7 +207,7 @@ def work_as_child() -> None:
     """Work off the data sets that wait, as a child that ends with its parent; SIGTERM puts a job back."""
 
     def wait_for_the_end() -> None:
-        while sys.stdin.buffer.read(4096):
+        while os.read(0, 4096):  # not through sys.stdin, whose lock would hinder the end of the process
             continue
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5.0)
@@ -207,6 +229,6 @@ def work_as_child() -> None:
     tables = following.Tables(settings)
     if tables.jobs(time.monotonic()) is None:
         sys.exit(1)
-    work = following.data_sets(settings, tables.database, _teller(sys.stderr))
+    work = following.data_sets(settings, tables.database, _set_up(sys.stderr))
     while work.next():
         pass

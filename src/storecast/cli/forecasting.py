@@ -1,9 +1,8 @@
-"""``storecast train``, ``backtest``, ``forecast`` and ``explain``."""
+"""``storecast forecast`` and ``storecast explain``."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,154 +15,26 @@ from storecast.cli.options import (
     EventsFile,
     Horizon,
     Json,
+    Level,
     Levels,
-    Model,
     Name,
     Out,
     Sheet,
     parse_levels,
 )
-from storecast.cli.output import money, print_json, program, progress, screen, table
+from storecast.cli.output import money, print_json, progress, screen, table
 
-__all__ = ["backtest", "explain", "forecast", "train"]
+__all__ = ["explain", "forecast"]
 
-
-def train(
-    data: Data,
-    model: Model = "blend",
-    horizon: Horizon = 52,
-    name: Name = None,
-    promote: Annotated[bool, typer.Option(help="Make what passes the gate the champion.")] = True,
-    seed: Annotated[int, typer.Option(help="Same seed, same model.")] = 0,
-    events: EventsFile = None,
-    country: Country = None,
-    calendar: CalendarFile = None,
-    sheet: Sheet = None,
-    dayfirst: DateOrder = None,
-    as_json: Json = False,
-) -> None:
-    """Fit, back-test, judge against the naives, register, promote.
-
-    Examples:
-
-      storecast train sales.csv
-
-      storecast train kaggle/ --model aligned --no-promote
-    """
-    from storecast.cli.show import show_training, training_dict
-    from storecast.forecasting.forecaster import ForecasterConfig
-    from storecast.jobs.train import TrainRequest
-    from storecast.jobs.train import train as fit
-    from storecast.settings import Settings
-    from storecast.wiring import batch
-
-    settings = Settings()
-    request = TrainRequest(
-        name or settings.name,
-        ForecasterConfig(model=model, horizon=horizon, seed=seed),
-        unit=settings.unit,
-        promote=promote,
-        who=batch.user(),
-    )
-    with progress() as advance:
-        result = fit(
-            batch.sales_files(sheet, dayfirst),
-            batch.registry(settings),
-            data,
-            request,
-            batch.calendar(country, calendar),
-            created=batch.clock().isoformat(timespec="seconds"),
-            events=batch.events(events),
-            writer=batch.report_writer(),
-            releases=batch.releases(settings, request.name),
-            advance=advance,
-        )
-    if as_json:
-        print_json(training_dict(result))
-        return
-    show_training(result, request.unit)
-    screen.print(f"Next: {program()} forecast {data} --horizon 13 --out forecast.csv")
-
-
-def backtest(
-    data: Data,
-    horizon: Horizon = 13,
-    cutoff: Annotated[
-        list[datetime] | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Last week the model may see; may be given again."),
-    ] = None,
-    windows: Annotated[int, typer.Option(min=1, help="Without --cutoff: this many cutoffs.")] = 3,
-    step: Annotated[int, typer.Option(min=1, help="Without --cutoff: weeks between them.")] = 13,
-    model: Model = "blend",
-    levels: Levels = "80,95",
-    by: Annotated[str | None, typer.Option(help="Also a line for each store or dept.")] = None,
-    out: Out = None,
-    picture: Annotated[Path | None, typer.Option(help="PNG to draw the back-test into.")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
-    events: EventsFile = None,
-    country: Country = None,
-    calendar: CalendarFile = None,
-    sheet: Sheet = None,
-    dayfirst: DateOrder = None,
-    as_json: Json = False,
-) -> None:
-    """What would have been forecast at past cutoffs, beside both naives.
-
-    Examples:
-
-      storecast backtest sales.csv --horizon 39 --cutoff 2012-01-27
-
-      storecast backtest sales.csv --horizon 8 --windows 4 --step 8 --by store --json
-    """
-    import numpy as np
-
-    from storecast.cli.show import backtest_dict, show_backtest
-    from storecast.forecasting.backtest import output_columns
-    from storecast.forecasting.forecaster import ForecasterConfig
-    from storecast.jobs.backtest import BacktestRequest
-    from storecast.jobs.backtest import backtest as roll_back
-    from storecast.settings import Settings
-    from storecast.stores.frames import check_kind, write_frame
-    from storecast.wiring import batch
-
-    if by not in (None, "store", "dept"):
-        raise typer.BadParameter(f"{by!r} is neither store nor dept", param_hint="--by")
-    if out is not None:
-        check_kind(out)
-    request = BacktestRequest(
-        ForecasterConfig(model=model, horizon=horizon, seed=seed),
-        tuple(np.datetime64(c, "D") for c in cutoff or ()),
-        windows,
-        step,
-        parse_levels(levels),
-    )
-    with progress() as advance:
-        result = roll_back(
-            batch.sales_files(sheet, dayfirst),
-            data,
-            request,
-            batch.calendar(country, calendar),
-            batch.events(events),
-            lambda share: advance("Back-test", share),
-        )
-    if out is not None:
-        write_frame(result.rows[output_columns(request.levels)], out)
-    if picture is not None:
-        batch.draw_backtest(result, picture)
-    if as_json:
-        print_json(backtest_dict(result, by))
-        return
-    show_backtest(result, by, Settings().unit)
-    for written in (out, picture):
-        if written is not None:
-            screen.print(f"Wrote {written}")
+_SHOWN = 20
+_HEADS = {"unique_id": "series", "ds": "week", "storecast": "forecast"}
 
 
 def forecast(
     data: Data,
     horizon: Horizon = 13,
     levels: Levels = "80,95",
-    by: Annotated[str, typer.Option(help="series, store or total.")] = "series",
+    by: Annotated[Level, typer.Option(help="Level of the hierarchy.")] = Level.SERIES,
     out: Out = None,
     model: Annotated[str | None, typer.Option(help="Fit this model instead of using the champion.")] = None,
     name: Name = None,
@@ -191,11 +62,9 @@ def forecast(
     from storecast.jobs.forecast import ForecastRequest
     from storecast.jobs.forecast import forecast as make
     from storecast.settings import Settings
-    from storecast.stores.frames import check_kind, write_frame
     from storecast.wiring import batch
 
-    if out is not None:
-        check_kind(out)
+    batch.check_outputs(out)
     settings = Settings()
     pairs = []
     for pair in like or ():
@@ -217,26 +86,35 @@ def forecast(
             batch.registry(settings),
             data,
             request,
-            batch.calendar(country, calendar),
+            batch.asked_calendar(country, calendar),
             batch.events(events),
             lambda share: advance("Fit", share),
         )
     if out is not None:
-        write_frame(result.table, out)
+        batch.table_writer().write(result.table, str(out))
     if as_json:
         rows = result.table.assign(ds=result.table["ds"].dt.strftime("%Y-%m-%d")).to_dict("records")
         print_json({"made_by": result.made_by, "version": result.version, "forecasts": rows})
         return
     keys = result.table["unique_id"].nunique()
-    screen.print(f"{keys:,} series x {horizon} weeks by {result.made_by}.")
-    if out is None:
-        shown = result.table.head(20)
-        heads = [str(c).replace("storecast-", "").replace("-", " ") for c in shown.columns]
-        cells = [[_cell(value, settings.unit) for value in row] for row in shown.itertuples(index=False)]
-        table("Forecasts" if len(shown) == len(result.table) else "First forecasts", heads, cells)
-        screen.print("All of them: add --out forecast.csv")
-    else:
+    what = {"series": "series", "store": "stores", "total": "total"}[by]
+    screen.print(f"{keys:,} {what} x {horizon} weeks by {result.made_by}.")
+    if out is not None:
         screen.print(f"Wrote {out}")
+        return
+    count = len(result.table)
+    shown = result.table.head(_SHOWN)
+    cells = [[_cell(value, settings.unit) for value in row] for row in shown.itertuples(index=False)]
+    table("Forecasts", [_head(str(column)) for column in shown.columns], cells)
+    if count > _SHOWN:
+        screen.print(f"The first {_SHOWN} of {count:,} rows; for all of them add --out forecast.csv")
+
+
+def _head(column: str) -> str:
+    """The column's name for people: ``storecast-lo-80`` is the low end of the 80 % band."""
+    side, _, level = column.removeprefix("storecast-").partition("-")
+    ends = {"lo": f"{level} % low", "hi": f"{level} % high"}
+    return _HEADS.get(column) or ends.get(side, column)
 
 
 def _cell(value: object, unit: str) -> str:
@@ -248,11 +126,16 @@ def _cell(value: object, unit: str) -> str:
 def explain(
     data: Data,
     series: Annotated[str, typer.Argument(metavar="SERIES", help="Series, store or total.")],
-    week: Annotated[int, typer.Option(min=1, max=52, help="Weeks ahead.")] = 1,
-    weeks: Annotated[int, typer.Option(min=1, max=52, help="This many weeks from there on.")] = 1,
-    by: Annotated[str, typer.Option(help="series, store or total.")] = "series",
+    week: Annotated[int, typer.Option(help="Weeks ahead, 1 to 52.")] = 1,
+    weeks: Annotated[int, typer.Option(min=1, help="This many weeks from there on.")] = 1,
+    by: Annotated[
+        Level | None, typer.Option(help="Level of the hierarchy. [default: the lowest that knows SERIES]")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Fit this model instead of using the champion.")] = None,
     name: Name = None,
+    events: EventsFile = None,
+    country: Country = None,
+    calendar: CalendarFile = None,
     sheet: Sheet = None,
     dayfirst: DateOrder = None,
     as_json: Json = False,
@@ -263,7 +146,9 @@ def explain(
 
       storecast explain sales.csv 7 --week 5
 
-      storecast explain kaggle/ total --by total --weeks 4 --json
+      storecast explain kaggle/ 1_92 --weeks 4
+
+      storecast explain sales.csv total --json
     """
     from storecast.forecasting.forecaster import ForecasterConfig
     from storecast.jobs.explain import explain as reasons
@@ -275,8 +160,7 @@ def explain(
     request = ForecastRequest(
         name or settings.name,
         None if model is None else ForecasterConfig(model=model),
-        min(week + weeks - 1, 52),
-        by=by,
+        week + weeks - 1,
     )
     with progress() as advance:
         found, made_by = reasons(
@@ -286,16 +170,19 @@ def explain(
             request,
             series,
             range(week, request.horizon + 1),
-            batch.calendar(None, None),
+            batch.asked_calendar(country, calendar),
+            batch.events(events),
             lambda share: advance("Fit", share),
+            level=by,
         )
     if as_json:
         print_json({"made_by": made_by, "explanations": [e.as_dict() for e in found]})
         return
     for e in found:
-        rows = [[step.title, money(step.dollars, settings.unit)] for step in e.steps]
-        rows += [[input_, f"{settings.unit}0, not used by this model"] for input_ in e.unused]
-        rows.append(["Forecast", money(e.forecast, settings.unit)])
-        table(f"{e.unique_id}, week of {e.ds} ({made_by})", ["step", "sales"], rows)
+        rows = [[step.title, money(step.dollars, settings.unit, cents=True)] for step in e.steps]
+        rows.append(["Forecast", money(e.forecast, settings.unit, cents=True)])
+        table(f"{e.unique_id}, week of {e.ds}, by {made_by}", ["step", "sales"], rows)
+        if e.unused:
+            screen.print(f"{', '.join(e.unused)}: {money(0.0, settings.unit)}, not used by this model")
         if e.note:
             screen.print(e.note)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from storecast.cli.options import Json, Name
-from storecast.cli.output import print_json, program, screen, table
+from storecast.cli.output import command, print_json, screen, table
 from storecast.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from storecast.jobs.promote import Promotion
 
 __all__ = ["app"]
 
@@ -18,9 +23,23 @@ Version = Annotated[int, typer.Argument(help="Version number.")]
 Why = Annotated[str, typer.Option("--why", help="Reason, for the record.")]
 
 
+def _figure(value: float, sign: str = "") -> str:
+    """Money and counts without decimals, ratios with three; a dash where a version has none."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.4g}"
+
+
 @app.command("list")
 def list_(name: Name = None, as_json: Json = False) -> None:
-    """All versions, newest first."""
+    """All versions, newest first.
+
+    Examples:
+
+      storecast models list
+
+      storecast models list --name toys --json
+    """
     from storecast.jobs.promote import list_versions
     from storecast.settings import Settings
     from storecast.wiring import batch
@@ -35,21 +54,26 @@ def list_(name: Name = None, as_json: Json = False) -> None:
             str(v.version),
             ", ".join(v.aliases),
             v.tags.get("model", ""),
-            v.tags.get("cutof", ""),
+            v.tags.get("cutoff", ""),
             f"{v.metrics['wmae']:,.0f}" if "wmae" in v.metrics else "",
             v.created,
             v.digest[:12],
         ]
         for v in found.versions
     ]
-    table(found.name, ["version", "alias", "model", "cutof", "wmae", "created", "digest"], rows)
+    table(found.name, ["version", "alias", "model", "cutoff", "wmae", "created", "digest"], rows)
     if not rows:
-        screen.print(f"Nothing is registered yet. Next: {program()} train DATA")
+        screen.print(f"Nothing is registered yet. Next: {command('train', 'DATA', name=name)}")
 
 
 @app.command()
 def show(version: Version, name: Name = None, as_json: Json = False) -> None:
-    """One version: figures, tags and when it served."""
+    """One version: figures, tags and when it served.
+
+    Examples:
+
+      storecast models show 3
+    """
     from storecast.jobs.promote import show_version
     from storecast.settings import Settings
     from storecast.wiring import batch
@@ -60,17 +84,23 @@ def show(version: Version, name: Name = None, as_json: Json = False) -> None:
         print_json(asdict(found))
         return
     v = found.version
-    screen.print(f"[bold]{v.name} version {v.version}[/] {', '.join(v.aliases)}  created {v.created}")
+    aliases = f" ({', '.join(v.aliases)})" if v.aliases else ""
+    screen.print(Text.assemble((f"{v.name} version {v.version}", "bold"), f"{aliases}, created {v.created}"))
     screen.print(f"digest {v.digest}")
     table("Tags", ["tag", "value"], [[k, x] for k, x in sorted(v.tags.items())])
-    table("Metrics", ["metric", "value"], [[k, f"{x:,.4g}"] for k, x in sorted(v.metrics.items())])
+    table("Metrics", ["metric", "value"], [[k, _figure(x)] for k, x in sorted(v.metrics.items())])
     moves = [[m.at, m.kind, f"{m.previous or '–'} → {m.version}", m.who, m.why] for m in found.moves]
     table("Champion moves", ["when", "what", "from → to", "who", "why"], moves)
 
 
 @app.command()
 def compare(first: Version, second: Version, name: Name = None, as_json: Json = False) -> None:
-    """Two versions side by side."""
+    """Two versions side by side.
+
+    Examples:
+
+      storecast models compare 2 3
+    """
     from storecast.jobs.promote import compare_versions
     from storecast.settings import Settings
     from storecast.wiring import batch
@@ -81,7 +111,7 @@ def compare(first: Version, second: Version, name: Name = None, as_json: Json = 
         print_json(asdict(found))
         return
     rows = [
-        [key, f"{a:,.4g}", f"{b:,.4g}", f"{b - a:+,.4g}"] for key, (a, b) in sorted(found.metrics.items())
+        [key, _figure(a), _figure(b), _figure(b - a, "+")] for key, (a, b) in sorted(found.metrics.items())
     ]
     table("Metrics", ["metric", f"version {first}", f"version {second}", "difference"], rows)
     tags = [[key, a, b] for key, (a, b) in sorted(found.tags.items())]
@@ -96,26 +126,32 @@ def promote(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Publish it even where its forecasts jump away from history.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Make a version the champion, and publish it to the service."""
+    """Make a version the champion, and publish it to the service.
+
+    Examples:
+
+      storecast models promote 3 --why "better at Christmas"
+    """
     from storecast.jobs.promote import promote as move
     from storecast.settings import Settings
     from storecast.wiring import batch
 
     settings = Settings()
-    name = name or settings.name
-    releases = batch.releases(settings, name)
+    model = name or settings.name
+    releases = batch.releases(settings, model)
     words = {"who": batch.user(), "why": why}
     try:
-        done = move(batch.registry(settings), name, version, **words, releases=releases, anyway=anyway)
+        done = move(batch.registry(settings), model, version, **words, releases=releases, anyway=anyway)
     except ArtifactError as error:
         from storecast.wiring import following
 
-        following.record_refusal(settings, name, version, batch.user(), error)
+        following.record_refusal(settings, model, version, batch.user(), error)
         raise
-    screen.print(f"Champion is version {done.version.version}; before: {done.previous or 'none'}.")
-    flag = "" if name == settings.name else f" --name {name}"
-    screen.print(f"Back again: {program()} models rollback --why '...'{flag}")
+    _moved(done, as_json)
+    if done.moved and done.previous and not as_json:
+        screen.print(f"Back again: {command('models', 'rollback', why='...', name=name)}")
 
 
 @app.command()
@@ -126,17 +162,37 @@ def rollback(
         bool,
         typer.Option("--without-registry", help="Go back in the release folder alone; it is told later."),
     ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Give the champion back to the version it came from, and publish that to the service."""
+    """Undo the last promotion: the champion it replaced serves again, and is published to the service.
+
+    Examples:
+
+      storecast models rollback --why "stores complain"
+    """
     from storecast.jobs.promote import rollback as move
     from storecast.settings import Settings
     from storecast.wiring import batch
 
     settings = Settings()
-    name = name or settings.name
-    releases, words = batch.releases(settings, name), {"who": batch.user(), "why": why}
+    model = name or settings.name
+    releases, words = batch.releases(settings, model), {"who": batch.user(), "why": why}
     registry = None if without_registry else batch.registry(settings)
-    done = move(registry, name, **words, releases=releases)
+    done = move(registry, model, **words, releases=releases)
+    if as_json:
+        print_json({"name": model, "champion": done.version, "previous": done.previous, "moved": True})
+        return
     screen.print(f"Champion is version {done.version}; before: {done.previous or 'none'}.")
     if done.registry_error:
-        screen.print(f"The registry was not told: {done.registry_error} `{program()} follow` tells it later.")
+        told = command("follow")
+        screen.print(f"The registry was not told: {done.registry_error} {told} tells it later.")
+
+
+def _moved(done: Promotion, as_json: bool) -> None:
+    number, before = done.version.version, done.previous
+    if as_json:
+        print_json({"name": done.version.name, "champion": number, "previous": before, "moved": done.moved})
+    elif done.moved:
+        screen.print(f"Champion is version {number}; before: {before or 'none'}.")
+    else:
+        screen.print(f"Version {number} is the champion already.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,13 +16,24 @@ __all__ = [
     "EventsFile",
     "Horizon",
     "Json",
+    "Level",
     "Levels",
     "Model",
     "Name",
     "Out",
     "Sheet",
+    "again",
     "parse_levels",
 ]
+
+
+class Level(StrEnum):
+    """Levels of the hierarchy."""
+
+    SERIES = "series"
+    STORE = "store"
+    TOTAL = "total"
+
 
 Data = Annotated[
     str,
@@ -52,6 +64,12 @@ Country = Annotated[
 CalendarFile = Annotated[
     Path | None, typer.Option("--calendar", help="Holiday file with columns name, date.")
 ]
+
+
+def again(sheet: str | None, dayfirst: bool | None, name: str | None = None) -> dict[str, str | bool | None]:
+    """The options that a next command on the same data needs again."""
+    order = {None: {}, True: {"dayfirst": True}, False: {"monthfirst": True}}[dayfirst]
+    return {"sheet": sheet, **order, "name": name}
 
 
 def parse_levels(text: str) -> tuple[float, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,41 +15,72 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["errors", "money", "print_json", "program", "progress", "screen", "table"]
+__all__ = ["command", "errors", "money", "percent", "print_json", "progress", "screen", "table"]
 
 _PIPED_WIDTH = 160  # of tables that do not go to a terminal
+# A cell that is a number, an amount or a share; its column stands right-aligned.
+_NUMBER = re.compile(r"[^\w(]?[-+]?[^\w(]?[\d.,]+( \S{1,12})?")
 
-screen = Console(soft_wrap=True, highlight=False)
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
+# No markup: names of files and series are shown as they are, brackets and all.
+screen = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
 if not screen.is_terminal:
     screen.width = _PIPED_WIDTH
 
 
-def program() -> str:
+def command(*words: str, **options: str | bool | None) -> str:
+    """A command line of this program to be copied into a shell as it stands.
+
+    ``options`` whose value is None are left out; True and False choose between ``--name`` and ``--no-name``.
+
+    >>> command("explain", "my sales.csv", "7", sheet="Sales", name=None)
+    "storecast explain 'my sales.csv' 7 --sheet Sales"
+    """
+    line = [_program(), *words]
+    for name, value in options.items():
+        if isinstance(value, str):
+            line += [f"--{name}", value]
+        elif value is not None:
+            line.append(f"--{name}" if value else f"--no-{name}")
+    return shlex.join(line)
+
+
+def _program() -> str:
     """How this program is called here: its name where the shell would find it, else its path."""
     found = shutil.which("storecast")
     here = Path(sys.argv[0])
     if found and here.exists() and Path(found).samefile(here):
         return "storecast"
-    return os.path.relpath(here) if here.name == "storecast" else "storecast"
+    if here.name != "storecast":
+        return "storecast"
+    near = os.path.relpath(here)
+    return os.path.abspath(here) if near.startswith(os.pardir) else near
 
 
-def money(value: float, unit: str = "$") -> str:
-    """``$1,234`` or ``1,234 units``; a dash where it is not known."""
+def money(value: float, unit: str = "$", *, cents: bool = False) -> str:
+    """``$1,234`` or ``1,234 units``; small amounts, and all where ``cents``, with two decimals; a dash where
+    it is not known."""
     if not math.isfinite(value):
         return "–"
-    sign = "-" if value < 0 else ""
-    text = f"{abs(value):,.0f}" if abs(value) >= 100 else f"{abs(value):,.2f}"
+    text = f"{abs(value):,.2f}" if cents or abs(value) < 100 else f"{abs(value):,.0f}"
+    sign = "-" if value < 0 and text.strip("0.") else ""
     return f"{sign}{unit}{text}" if len(unit) == 1 else f"{sign}{text} {unit}"
+
+
+def percent(share: float, sign: str = "") -> str:
+    """A share with one decimal; a dash where it is not known, and no sign where it rounds to nothing."""
+    if not math.isfinite(share):
+        return "–"
+    rounded = round(100 * share, 1)
+    return f"{rounded:{sign},.1f} %" if rounded else "0.0 %"
 
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output; numbers that are not finite become null."""
-    sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
 
 
 def _plain(value: Any) -> Any:
@@ -59,16 +92,18 @@ def _plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, (str, int, bool)):
         return value
-    return value.item() if hasattr(value, "item") and not hasattr(value, "isoformat") else str(value)
+    return _plain(value.item()) if hasattr(value, "item") and not hasattr(value, "isoformat") else str(value)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table with its first column left and the others right."""
+    """A table, columns of numbers right-aligned."""
     out = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for i, column in enumerate(columns):
-        out.add_column(column, justify="left" if i == 0 else "right")
+        cells = [row[i] for row in rows if row[i] not in ("", "–")]
+        number = i > 0 and bool(cells) and all(_NUMBER.fullmatch(cell) for cell in cells)
+        out.add_column(column, justify="right" if number else "left")
     for row in rows:
-        out.add_row(*(escape(cell) for cell in row))
+        out.add_row(*row)
     screen.print(out)
 
 

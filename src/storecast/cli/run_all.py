@@ -7,8 +7,18 @@ from typing import Annotated
 
 import typer
 
-from storecast.cli.options import CalendarFile, Country, DateOrder, EventsFile, Json, Model, Name, Sheet
-from storecast.cli.output import print_json, program, progress, screen
+from storecast.cli.options import (
+    CalendarFile,
+    Country,
+    DateOrder,
+    EventsFile,
+    Json,
+    Model,
+    Name,
+    Sheet,
+    again,
+)
+from storecast.cli.output import command, print_json, progress, screen
 
 __all__ = ["run"]
 
@@ -16,7 +26,7 @@ __all__ = ["run"]
 def run(
     data: Annotated[
         str | None,
-        typer.Argument(metavar="[DATA]", help="Sales file or folder; a sample is made without it."),
+        typer.Argument(metavar="DATA", help="Sales file or folder; a sample is made without it."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for forecasts and report.")] = Path("out"),
     model: Model = "blend",
@@ -38,6 +48,7 @@ def run(
     """
     from storecast.cli.show import show_training, training_dict
     from storecast.forecasting.forecaster import ForecasterConfig
+    from storecast.forecasting.panel import natural_order
     from storecast.forecasting.sample import SampleSpec
     from storecast.jobs.run import run as run_all
     from storecast.jobs.sample import write_sample
@@ -46,6 +57,7 @@ def run(
     from storecast.wiring import batch
 
     settings = Settings()
+    sample = data is None
     if data is None:
         data = str(settings.home / "sample" / "sales.csv")
         rows = write_sample(batch.sales_writer(), data, SampleSpec(), "store")
@@ -74,13 +86,20 @@ def run(
         return
     show_training(result.training, request.unit)
     screen.print()
+    screen.print("Written:")
     for title, path in result.files.items():
         screen.print(f"  {title:<20} {path}")
-    first = result.training.forecaster.keys[0]
+    keys = result.training.forecaster.keys
+    series = str(keys[natural_order(keys)[0]])
+    options = again(sheet, dayfirst, name)
+    lines = {
+        command("explain", data, series, week="1", **options): "why this number",
+        command("models", "list", name=name): "what is registered, and what serves",
+    }
+    if sample:
+        lines[command("run", "your-sales.csv")] = "the same on your own data"
+    width = max(map(len, lines))
     screen.print()
-    screen.print("Next:")
-    screen.print(f"  open {result.files['Report']} in a browser")
-    screen.print(f"  {program()} explain {data} {first} --week 1      why this number")
-    screen.print(f"  {program()} models list      what is registered, and what serves")
-    if "sample" in data:
-        screen.print("  make run DATA=your-sales.csv      the same on your own data")
+    screen.print(f"Next: open {result.files['Report']} in a browser, or")
+    for line, why in lines.items():
+        screen.print(f"  {line:<{width}}  # {why}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from storecast.cli.output import money, screen, table
+from rich.text import Text
+
+from storecast.cli.output import money, percent, screen, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,8 +46,7 @@ def _records(frame: Any) -> list[dict[str, Any]]:
 def _by_dept(result: Backtest) -> pd.DataFrame:
     from storecast.forecasting.scores import score_by
 
-    dept = result.rows["unique_id"].str.split("_").str[-1].rename("dept")
-    return score_by(result.rows, dept, result.levels)
+    return score_by(result.rows, result.rows["dept"], result.levels)
 
 
 def show_backtest(result: Backtest, by: str | None, unit: str) -> None:
@@ -54,12 +55,15 @@ def show_backtest(result: Backtest, by: str | None, unit: str) -> None:
 
     report: dict[str, Any] = scores(result)
     cutoffs = ", ".join(str(c) for c in result.cutoffs)
-    screen.print(f"[bold]{result.model}[/], {result.horizon} weeks ahead, known up to {cutoffs}")
+    ahead = f", {result.horizon} weeks ahead, known up to {cutoffs}"
+    screen.print(Text.assemble((result.model, "bold"), ahead))
     lines = [("series", report["all"]), *report["higher"].items()]
-    _accuracy("Accuracy (wmae; lower is better)", "level", lines, unit)
+    _accuracy(
+        "Accuracy (wmae: mean error, holiday weeks count 5 times; lower is better)", "level", lines, unit
+    )
     _bands("Bands: coverage beside width", lines, result.levels, unit)
-    ahead = sorted(_lines(report["by_horizon"]), key=lambda line: int(line[0].split("-")[0]))
-    _accuracy("By weeks ahead", "weeks", ahead, unit)
+    buckets = sorted(_lines(report["by_horizon"]), key=lambda line: int(line[0].split("-")[0]))
+    _accuracy("By weeks ahead", "weeks", buckets, unit)
     _accuracy("Holiday weeks", "weeks", _lines(report["by_holiday"]), unit)
     if by is not None:
         frame = _by_dept(result) if by == "dept" else report["by_store"]
@@ -75,7 +79,7 @@ def _lines(frame: pd.DataFrame) -> list[tuple[str, dict[str, float]]]:
 
 
 def _accuracy(title: str, first: str, lines: list[tuple[str, dict[str, float]]], unit: str) -> None:
-    columns = [first, "wmae", "seasonal naive", "naive x growth", "against better", "wape", "bias"]
+    columns = [first, "wmae", "seasonal naive", "naive x growth", "against the better", "wape", "bias"]
     rows = []
     for name, s in lines:
         better = min(s["wmae:seasonal-naive"], s["wmae:naive-growth"])
@@ -85,9 +89,9 @@ def _accuracy(title: str, first: str, lines: list[tuple[str, dict[str, float]]],
                 money(s["wmae"], unit),
                 money(s["wmae:seasonal-naive"], unit),
                 money(s["wmae:naive-growth"], unit),
-                f"{100 * (s['wmae'] / better - 1):+.1f} %" if better > 0 else "–",
-                f"{100 * s['wape']:.1f} %",
-                f"{100 * s['bias']:+.1f} %",
+                percent(s["wmae"] / better - 1, "+") if better > 0 else "–",
+                percent(s["wape"]),
+                percent(s["bias"], "+"),
             ]
         )
     table(title, columns, rows)
@@ -123,13 +127,16 @@ def show_training(result: TrainResult, unit: str) -> None:
     if result.judged is not None:
         show_backtest(result.judged, None, unit)
     colour = "green" if result.gate.passed else "yellow"
-    screen.print(f"[{colour}]Gate:[/] {result.gate.reason}")
+    screen.print(Text.assemble(("Gate: ", colour), result.gate.reason))
     if result.candidate is not None:
         screen.print(f"The model that did not pass is kept as version {result.candidate.version}.")
     verb = "serves as champion" if result.promoted else "is registered, not promoted"
     version = result.version
     screen.print(
-        f"[bold]{version.name} version {version.version}[/] ({result.forecaster.config.model}) {verb}."
+        Text.assemble(
+            (f"{version.name} version {version.version}", "bold"),
+            f" ({result.forecaster.config.model}) {verb}.",
+        )
     )
 
 

@@ -23,6 +23,7 @@ from storecast.forecasting.timeline import YEAR, Timeline
 __all__ = ["MEMBERS", "Aligned", "AlignedConfig", "block_index"]
 
 Float = NDArray[np.float64]
+_INDEX_ROUNDS = 2
 MEMBERS = ("season", "growth", "block", "recent", "same")
 
 
@@ -75,12 +76,13 @@ class Aligned:
         self._recent_and_share()
 
     def _seasons(self) -> None:
-        """Mean over the years known at each row, and how many years back that mean lies."""
-        known = np.stack([np.isfinite(b) for b in self.back]).astype(np.float64)
-        count = known.sum(axis=0)
-        years = np.arange(1.0, self.timeline.years + 1.0)
-        self.mean_back = ratio(np.sum([np.nan_to_num(b) for b in self.back], axis=0), count)
-        self.years_back = ratio(np.tensordot(years, known, 1), count)
+        """Mean over the years known at each row, how many they are and how many years back that mean lies."""
+        known = [np.isfinite(b) for b in self.back]
+        self._filled = [np.where(k, b, 0.0) for k, b in zip(known, self.back, strict=True)]
+        self._count = np.sum(known, axis=0, dtype=np.float64)
+        years = np.sum([k * float(i) for i, k in enumerate(known, 1)], axis=0)
+        self.mean_back = ratio(np.sum(self._filled, axis=0), self._count)
+        self.years_back = ratio(years, self._count)
 
     def _trend_and_level(self) -> None:
         rows, c = len(self.values), self.config
@@ -91,10 +93,14 @@ class Aligned:
         deviation = self.values - self.mean_back[:rows]
         years = np.where(np.isfinite(deviation), self.years_back[:rows], np.nan)
         level = smoothed(deviation, c.rates, c.level_prior)
+        if np.array_equal(years, np.broadcast_to(years[:, :1], years.shape), equal_nan=True):
+            years = years[:, :1]  # no week is missing: all series look back alike
         self.level = level - self.trend * smoothed(years, c.rates, c.level_prior)
         usual = self.mean_back[:rows]
         count = window_sum(cumulative(np.where(np.isfinite(usual), 1.0, np.nan)), YEAR)
         self.usual = ratio(window_sum(cumulative(usual), YEAR), count)
+        self._tall = np.maximum(self.mean_back, 0.0) ** c.height_power
+        self._short = np.where(self.usual > 0, self.usual, np.nan) ** -c.height_power
 
     def _growth(self) -> None:
         rows, c = len(self.values), self.config
@@ -145,15 +151,13 @@ class Aligned:
 
     def height(self, at: slice, rows: slice) -> Float:
         """(R, N) how a deviation known at ``at`` is scaled in ``rows``; 1 where the season is unknown."""
-        there = self.mean_back[rows]
-        height = ratio(np.maximum(there, 0.0), np.broadcast_to(self.usual[at], there.shape))
-        height = np.where(np.isfinite(height), height, 1.0).clip(max=self.config.height_bound)
-        out: Float = height**self.config.height_power
-        return out
+        height = self._tall[rows] * self._short[at]
+        bound = self.config.height_bound**self.config.height_power
+        return np.where(np.isfinite(height), np.minimum(height, bound), 1.0)
 
-    def one_step(self) -> Float:
-        """(len(MEMBERS), T, N) each week's forecast made a week before."""
-        every = slice(0, len(self.values))
+    def one_step(self, first: int = 0) -> Float:
+        """(len(MEMBERS), T - first, N) forecasts of each week from ``first`` on, made a week before."""
+        every = slice(first, len(self.values))
         return self._members(every, every, len(self.values))
 
     def _members(self, at: slice, rows: slice, known: int) -> Float:
@@ -161,21 +165,24 @@ class Aligned:
         # snap would; such rows are struck out.
         low, part = self.timeline.low[:, rows], self.timeline.part[:, rows]
         reach = low + (part > 0)
-        limit = known if at.stop - at.start == 1 else None
+        limit = known if at != rows else None
         blind = reach >= limit if limit is not None else reach >= np.arange(rows.start, rows.stop)
-        if blind[0].any() or (blind.any() and self.timeline.years > 1):
+        if blind.any():
             back = [np.where(blind[k][:, None], np.nan, b[rows]) for k, b in enumerate(self.back)]
             mean_back, years_back = _means(back)
+            filled = [np.where(np.isfinite(b), b, 0.0) for b in back]
+            count = np.sum([np.isfinite(b) for b in back], axis=0, dtype=np.float64)
         else:
-            back = [b[rows] for b in self.back]
+            back, filled, count = [self.back[0][rows]], [f[rows] for f in self._filled], self._count[rows]
             mean_back, years_back = self.mean_back[rows], self.years_back[rows]
         change = self.trend[at] * years_back + self.level[at]
         season = mean_back + change * self.height(at, rows)
-        scaled, factor = [], self.growth[at]
-        for b in back:
-            scaled.append(b * factor)
+        factor = self.growth[at]
+        grown = filled[0] * factor
+        for f in filled[1:]:
             factor = factor * self.yearly_growth[at]
-        growth, _ = _means(scaled)
+            grown += f * factor
+        growth = ratio(grown, count)
         recent = np.broadcast_to(self.recent[at], season.shape)
         if self.block is None or self.of_block is None:
             share_of_block = np.full(season.shape, np.nan)
@@ -203,14 +210,21 @@ def block_index(values: Float, of_block: NDArray[np.int64], blocks: int) -> Floa
     """(T, B) one series a block that a missing week or a late start of a member does not bend.
 
     The sum of what is there over the sum of the usual sales of those that are there, at the scale of the
-    whole block; NaN where no member sold.
+    whole block; NaN where no member sold. What is usual of a member is first its mean, then its share of the
+    index over its own weeks: the mean of one that came late would be that of other seasons and years.
     """
     seen = np.isfinite(values)
-    count = seen.sum(axis=0)
-    usual = np.where(seen, np.abs(values), 0.0).sum(axis=0) / np.maximum(count, 1)
+    size = np.where(seen, np.abs(values), 0.0).sum(axis=0)
     order = np.argsort(of_block, kind="stable")
     starts = np.searchsorted(of_block[order], np.arange(blocks))
     top = np.add.reduceat(np.where(seen, values, 0.0)[:, order], starts, axis=1)
-    bottom = np.add.reduceat((seen * usual)[:, order], starts, axis=1)
-    scale = np.add.reduceat(usual[order], starts)
-    return ratio(top, bottom) * scale
+
+    def index(usual: Float) -> Float:
+        bottom = np.add.reduceat((seen * usual)[:, order], starts, axis=1)
+        return ratio(top, bottom) * np.add.reduceat(usual[order], starts)
+
+    out = index(size / np.maximum(seen.sum(axis=0), 1))
+    for _ in range(0 if seen.all() else _INDEX_ROUNDS):
+        whole = np.nan_to_num(np.abs(out))[:, of_block].sum(axis=0, where=seen)
+        out = index(np.nan_to_num(ratio(size, whole)))
+    return out

@@ -49,6 +49,13 @@ def output_columns(levels: Sequence[float]) -> list[str]:
 
 def rolling_cutoffs(weeks: Days, horizon: int, windows: int, step: int) -> list[np.datetime64]:
     """The last ``windows`` cutoffs whose whole horizon has actuals, ``step`` weeks apart, oldest first."""
+    if windows < 1 or step < 1:
+        raise RequestError(
+            "A back-test needs windows that lie apart.",
+            expected="1 window or more, 1 week apart or more",
+            found=f"{windows} windows, {step} weeks apart",
+            remedy="Ask for one window or more, a week or more apart.",
+        )
     last = len(weeks) - horizon
     index = [last - step * i for i in range(windows)][::-1]
     usable = [i for i in index if i >= LEAST_WEEKS]
@@ -81,19 +88,27 @@ def backtest(
     advance: Callable[[float], None] = lambda share: None,
 ) -> Backtest:
     """Fit at each of ``cutoffs`` and set the forecasts beside what came; raises RequestError for a cutoff
-    that leaves no history or no actual."""
+    that leaves no history or no actual, or where none is given."""
+    if not len(cutoffs):
+        raise RequestError(
+            "No cutoff is given to back-test at.",
+            expected="one week of the panel or more",
+            found="none",
+            remedy="Name a cutoff, or ask for one window or more.",
+        )
     weights = week_weights(panel, calendar)
     rows: list[pd.DataFrame] = []
     higher: dict[str, list[pd.DataFrame]] = {name: [] for name in _HIGHER}
     for i, cutoff in enumerate(sorted(set(cutoffs))):
         known = _known_weeks(panel, cutoff)
-        fitted = Forecaster.fit(panel.up_to(cutoff), config, calendar, events)
+        seen = panel.up_to(cutoff)
+        fitted = Forecaster.fit(seen, config, calendar, events)
         ahead = slice(known, min(known + config.horizon, len(panel.weeks)))
-        actual = panel.values[ahead]
+        actual = panel.values[ahead][:, np.isin(panel.keys, seen.keys)]
         for name, level in fitted.levels.items():
             frame = _frame(fitted, name, level.total(actual), weights[ahead], levels, cutoff)
-            frame["naive_mse"] = np.repeat(_naive_mse(level.total(panel.values[:known])), len(actual))
-            frame["store"] = np.repeat(panel.stores if name == "series" else level.keys, len(actual))
+            frame["naive_mse"] = np.repeat(_naive_mse(level.total(seen.values)), len(actual))
+            frame["store"] = np.repeat(seen.stores if name == "series" else level.keys, len(actual))
             frame = frame[np.isfinite(frame[Y])]
             (rows if name == "series" else higher[name]).append(frame)
         advance((i + 1) / len(cutoffs))

@@ -22,6 +22,7 @@ _STATES = ("level", "growth", "block_growth", "residual_4", "residual_13", "stor
 FEATURES = (*_STATES, "log_horizon", "height", "calendar_slope", "type", "size")
 _WEIGHTS = (0.1, 0.2, 0.3)
 _TARGET_BOUND, _CORRECTION_BOUND = 0.7, 0.5
+_WEIGHT_BITS = 20  # of the mean weight of a row: a store's weekly dollars, about a million
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ def _train(x: Float, y: Float, weight: Float, config: BoostingConfig) -> str:
         "num_threads": 1,
         "verbose": -1,
     }
-    data = lightgbm.Dataset(x, y, weight=weight, free_raw_data=True)
+    # Its penalties are sums of weights: dollars, cents and millions must train alike.
+    unit = 2.0 ** (_WEIGHT_BITS - np.round(np.log2(weight.mean())))
+    data = lightgbm.Dataset(x, y, weight=weight * unit, free_raw_data=True)
     return lightgbm.train(params, data, num_boost_round=config.rounds).model_to_string()
 
 
@@ -123,6 +126,8 @@ def fit_correction(rolling: Rolling, static: Float, config: BoostingConfig) -> t
     model = ""
     for j, start in enumerate(refit_at):
         x, y, weight = _rows(rolling, static, int(rolling.cutoffs[start]), config)
+        if len(y) < 2 * config.min_rows_in_leaf:  # not one split: nothing was sold, or all of it came back
+            continue
         model = _train(x, y, weight, config)
         stop = refit_at[j + 1] if j + 1 < len(refit_at) else len(rolling.cutoffs)
         for i in range(start, stop):

@@ -15,7 +15,8 @@ __all__ = ["moving_holidays", "open_weeks"]
 
 Float = NDArray[np.float64]
 _LEAST_WEEKS = 60  # below, a moving holiday cannot be told from its week of the year
-_RIDGE, _TREND_RIDGE, _HOLIDAY_RIDGE = 1.0, 0.01, 0.1
+_RIDGE, _SMOOTH_RIDGE, _HOLIDAY_RIDGE = 1.0, 0.01, 0.1
+_HARMONICS = 2  # of the smooth season
 _BOUNDS = (0.5, 2.0)
 _REGULAR = 0.9  # share of weeks with sales from which a zero is a closure and not a slow week
 _CLOSED_WEEKS, _PART_OPEN = 3, 0.6
@@ -24,18 +25,20 @@ _CLOSED_WEEKS, _PART_OPEN = 3, 0.6
 def moving_holidays(index: Float, timeline: Timeline) -> Float:
     """(R, B) multipliers of the weeks around moving holidays for each block's ``index`` (T, B).
 
-    A ridge regression of the log index on week of year, trend and the weeks before, of and after each
-    moving holiday; the holidays' penalty is a tenth of the weeks', so that what moves with the holiday
-    goes to the holiday. Ones where the history is too short to tell them apart.
+    A ridge regression of the log index on trend, a smooth season, week of year and the weeks before, of and
+    after each moving holiday; the holidays' penalty is a tenth of the weeks', so that what moves with the
+    holiday goes to the holiday, and the smooth season hardly has one: else the part of a high spring that
+    the weeks' penalty leaves over would pass for Easter. Ones where the history is too short to tell them
+    apart.
     """
     rows, moving = len(index), timeline.moving
     out = np.ones((len(timeline.weeks), index.shape[1]))
     if rows < _LEAST_WEEKS or moving.shape[1] == 0:
         return out
-    trend = (np.arange(rows) / YEAR)[:, None]
-    design = np.concatenate([np.eye(54)[timeline.week_of_year[:rows]], trend, moving[:rows]], axis=1)
+    smooth = _smooth(timeline, rows)
+    design = np.concatenate([np.eye(54)[timeline.week_of_year[:rows]], smooth, moving[:rows]], axis=1)
     holidays = moving.shape[1]
-    penalty = np.diag([_RIDGE] * 54 + [_TREND_RIDGE] + [_HOLIDAY_RIDGE] * holidays)
+    penalty = np.diag([_RIDGE] * 54 + [_SMOOTH_RIDGE] * smooth.shape[1] + [_HOLIDAY_RIDGE] * holidays)
     usable = np.isfinite(index) & (np.nan_to_num(index) > 0)
     patterns, pattern_of = np.unique(usable, axis=1, return_inverse=True)
     for p in range(patterns.shape[1]):  # blocks with the same known weeks share one solve
@@ -47,6 +50,14 @@ def moving_holidays(index: Float, timeline: Timeline) -> Float:
         slopes = np.linalg.solve(x.T @ x + penalty, x.T @ (log - log.mean(axis=0)))
         out[:, columns] = np.clip(np.exp(moving @ slopes[-holidays:]), *_BOUNDS)
     return out
+
+
+def _smooth(timeline: Timeline, rows: int) -> Float:
+    """(T, 1 + 2 K) trend in years, and sine and cosine of the day of the year."""
+    weeks = timeline.weeks[:rows]
+    day = (weeks - weeks.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.float64)
+    angles = [2.0 * np.pi * k * day / 365.25 for k in range(1, _HARMONICS + 1)]
+    return np.stack([np.arange(rows) / YEAR, *map(np.sin, angles), *map(np.cos, angles)], axis=1)
 
 
 def open_weeks(values: Float) -> Float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.forecasting.hierarchy import Level, fit_level
+from storecast.forecasting.hierarchy import Level, fit_level, summed
 from storecast.forecasting.rolling import Groups, Rolling
 from storecast.forecasting.timeline import YEAR
 
@@ -49,6 +49,9 @@ def stand_in(rolling: Rolling, values: Float, panel: Panel, groups: Groups) -> d
     for i in np.flatnonzero(known == 0):
         peers = (groups.block == groups.block[i]) & (known > 0)
         peers = peers if peers.any() else known > 0
+        if not peers.any():
+            notes[str(panel.keys[i])] = "no history, here or elsewhere: nothing is forecast"
+            continue
         for values_ in (rolling.point, rolling.slope):
             values_[..., i] = values_[..., peers].mean(axis=-1)
         for part in rolling.parts.values():
@@ -63,17 +66,19 @@ def stand_in(rolling: Rolling, values: Float, panel: Panel, groups: Groups) -> d
 def fit_levels(rolling: Rolling, panel: Panel, groups: Groups, values: Float) -> dict[str, Level]:
     """Bands of the series, of the stores where they have departments, and of the total."""
     size = len(panel.keys)
-    never_negative = np.where(np.isfinite(values), values, 0.0).min(axis=0) >= 0.0
-    floor = np.where(never_negative, 0.0, -np.inf)
-    levels = {"series": fit_level(rolling, np.arange(size), panel.keys, groups.block, floor)}
+    levels = {"series": fit_level(rolling, np.arange(size), panel.keys, groups.block, _floor(values))}
+    sums = {}
     if groups.hierarchical:
-        names = np.unique(panel.stores)
-        levels["store"] = fit_level(
-            rolling, groups.store, names, np.zeros(len(names), dtype=np.int64), np.zeros(len(names))
-        )
+        sums["store"] = (groups.store, np.unique(panel.stores))
     if size > 1:
-        whole = np.zeros(size, dtype=np.int64)
-        levels["total"] = fit_level(
-            rolling, whole, np.array(["total"]), np.zeros(1, dtype=np.int64), np.zeros(1)
-        )
+        sums["total"] = (np.zeros(size, dtype=np.int64), np.array(["total"]))
+    for name, (of, keys) in sums.items():
+        one_block = np.zeros(len(keys), dtype=np.int64)
+        levels[name] = fit_level(rolling, of, keys, one_block, _floor(summed(values, of, len(keys))))
     return levels
+
+
+def _floor(values: Float) -> Float:
+    """(N,) zero where sales were never negative, else none."""
+    never_negative = np.where(np.isfinite(values), values, 0.0).min(axis=0) >= 0.0
+    return np.where(never_negative, 0.0, -np.inf)

@@ -110,8 +110,8 @@ class Forecaster:
             correction, raw = fit_correction(rolling, static, replace(config.boosting, seed=config.seed))
             rolling.point[:] = correct(rolling.point, raw, correction.weight)
         rolling.parts["boosting"] = rolling.point[-1].copy()  # limits are set in place
-        limit(rolling, effects.values, effects.closed)
         notes = stand_in(rolling, effects.values, panel, groups)
+        limit(rolling, effects.values, effects.closed)  # last: a closed week is closed for a stand-in too
         point = cents(rolling.point[-1])
         rolling.parts["limits"] = point
         levels = fit_levels(rolling, panel, groups, effects.values)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from storecast.errors import RequestError
 from storecast.forecasting.forecaster import Forecaster
 from storecast.forecasting.panel import DS, UNIQUE_ID, forecast_frame, natural_order
 
@@ -16,15 +17,24 @@ __all__ = ["forecast_rows", "forecast_table"]
 def forecast_rows(forecaster: Forecaster, frame: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
     """The rows of ``frame`` (``unique_id`` and ``ds`` or ``horizon``) with their forecasts and bands.
 
-    Raises RequestError for an unknown series or a week that was not forecast.
+    Raises RequestError for missing columns, an unknown series or a week that was not forecast.
     """
+    if UNIQUE_ID not in frame or not {DS, "horizon"} & set(frame):
+        raise RequestError(
+            "The rows do not say which forecasts they ask for.",
+            expected=f"the columns {UNIQUE_ID} and {DS} (or horizon)",
+            found=", ".join(map(str, frame.columns)) or "no column",
+            remedy=f"Give {UNIQUE_ID} and {DS}, or {UNIQUE_ID} and horizon.",
+        )
     keys = frame[UNIQUE_ID].astype(str).to_numpy(dtype=str)
     if "horizon" in frame:
-        horizon = frame["horizon"].to_numpy(dtype=np.int64)
+        ahead = pd.to_numeric(frame["horizon"], errors="coerce")
     else:
-        days = (frame[DS].to_numpy(dtype="datetime64[D]") - forecaster.cutoff).astype(np.int64)
-        horizon = np.where(days % 7 == 0, days // 7, 0)
-    row, column = forecaster.locate(keys, horizon)
+        days = pd.to_datetime(frame[DS], errors="coerce") - pd.Timestamp(str(forecaster.cutoff))
+        ahead = days / pd.Timedelta(weeks=1)
+    asked = ahead.to_numpy(np.float64, na_value=np.nan)
+    whole = np.isin(asked, np.arange(1, len(forecaster.weeks) + 1))
+    row, column = forecaster.locate(keys, np.where(whole, asked, 0.0).astype(np.int64))
     weeks = forecaster.weeks[row].astype("datetime64[ns]")
     out = frame[[UNIQUE_ID]].assign(**{DS: weeks, "storecast": forecaster.point[row, column]})
     for level in levels:

@@ -42,7 +42,7 @@ def summed(values: Float, of: NDArray[np.int64], count: int) -> Float:
     """(..., count) sums over the last axis by ``of``; missing values are left out, NaN where all are."""
     if count == 1:
         there = np.isfinite(values)
-        whole = np.where(there, values, 0.0).sum(axis=-1, keepdims=True)
+        whole = values.sum(axis=-1, keepdims=True, where=there)
         return np.where(there.any(axis=-1, keepdims=True), whole, np.nan)
     order = np.argsort(of, kind="stable")
     starts = np.searchsorted(of[order], np.arange(count))

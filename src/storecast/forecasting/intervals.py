@@ -24,6 +24,7 @@ _OWN_WEIGHT = 4.0  # rolling origins of its block's error that a series' own is 
 _SAMPLE, _SLOPE_SAMPLE = 400_000, 60_000  # residuals that the quantiles and the slopes are learnt from
 _ROUNDS = 25
 _WIDEN = 0.5
+_MOST_RELATIVE = 2.0  # times the usual level that a block's mean error may be
 _FEATURES = 3
 
 
@@ -74,13 +75,11 @@ def fit_bands(
     known = np.isfinite(residual)
     count = known.sum(axis=(0, 1)).astype(np.float64)
     origins = known.any(axis=1).sum(axis=0).astype(np.float64)
-    own = ratio(np.where(known, np.abs(residual), 0.0).sum(axis=(0, 1)), count)
+    own = ratio(np.abs(residual).sum(axis=(0, 1), where=known), count)
     scale = _shrunk(own, origins, np.abs(usual[-1]), block)
     if not known.any():
         return Bands(scale, np.zeros(_FEATURES), _laplace(), floor)
-    at = np.flatnonzero(known)
-    if len(at) > _SAMPLE:
-        at = np.sort(np.random.default_rng(0).choice(at, _SAMPLE, replace=False))
+    at = _sample(known.ravel())
     c, h, series = np.unravel_index(at, residual.shape)
     z = residual.ravel()[at] / scale[series]
     x = features(h.astype(np.float64) + 1.0, point.ravel()[at], usual[c, series], slope.ravel()[at])
@@ -92,6 +91,17 @@ def fit_bands(
     return Bands(scale, slopes, widen * np.quantile(z, PROBABILITIES), floor)
 
 
+def _sample(known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Indices of known entries, in order: all of them, or about 400,000 drawn without listing all."""
+    many = int(np.count_nonzero(known))
+    if many <= _SAMPLE:
+        return np.flatnonzero(known)
+    drawn = np.random.default_rng(0).integers(len(known), size=_SAMPLE * len(known) // many)
+    drawn.sort()
+    drawn = drawn[np.diff(drawn, prepend=-1) > 0]
+    return drawn[known[drawn]]
+
+
 def _shrunk(own: Float, origins: Float, usual: Float, block: NDArray[np.int64]) -> Float:
     """(N,) each series' mean absolute error, mixed with what its block's relative error would make it."""
     usual = np.maximum(usual, 1e-6)
@@ -100,7 +110,8 @@ def _shrunk(own: Float, origins: Float, usual: Float, block: NDArray[np.int64]) 
     error = np.bincount(block[heard], own[heard], minlength=blocks)
     level = np.bincount(block[heard], usual[heard], minlength=blocks)
     overall = error.sum() / level.sum() if level.sum() > 0 else 0.1
-    share = np.where(level > 0, error / np.maximum(level, 1e-9), overall)
+    # A block whose only series stands near zero says nothing of how large the others' errors are.
+    share = np.clip(np.where(level > 0, error / np.maximum(level, 1e-9), overall), 0.0, _MOST_RELATIVE)
     typical = share[block] * usual
     n = np.where(heard, origins, 0.0)
     mixed = (n * np.nan_to_num(own) + _OWN_WEIGHT * typical) / (n + _OWN_WEIGHT)

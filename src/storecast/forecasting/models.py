@@ -30,7 +30,7 @@ _STORE_DECAY, _DEPARTMENT_DECAY = 0.9, 0.8  # of the residual level; what one de
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Constants of the members and the blend, and the ``step`` in weeks between rolling origins (doubled
+    """Constants of the members and the blend, and the ``step`` in weeks between rolling origins (tripled
     above 5,000 series, where it costs more than it tells)."""
 
     aligned: AlignedConfig = field(default_factory=AlignedConfig)
@@ -40,8 +40,8 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class Rolled:
-    """``rolling`` origins of a model, ``naive`` name -> (H, N) forecasts of both naives from the last week, and
-    the trees of ``boosting``."""
+    """``rolling`` origins of a model, ``naive`` name -> (H, N) forecasts of both naives from the last week,
+    and the trees of ``boosting``."""
 
     rolling: Rolling
     naive: dict[str, Float]
@@ -60,9 +60,9 @@ def roll_model(
     known_future: Mapping[str, Float] | None = None,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Rolled:
-    """Rolling origins of ``model``; ``lift`` (T + H, N) of events and ``known_future`` name -> (H, N) exogenous
-    values are used by the models that can."""
-    step = config.step * (2 if len(panel.keys) > _MANY_SERIES else 1)
+    """Rolling origins of ``model``; ``lift`` (T + H, N) of events and ``known_future`` name -> (H, N)
+    exogenous values are used by the models that can."""
+    step = config.step * (3 if len(panel.keys) > _MANY_SERIES else 1)
     naive = {name: method(panel.values, horizon) for name, method in _NAIVES.items()}
     if model in _NAIVES:
         return Rolled(roll_naive(model, panel.values, horizon, step), naive)

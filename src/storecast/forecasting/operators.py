@@ -69,14 +69,12 @@ def smoothed(values: Float, rates: Sequence[float], prior: float) -> Float:
     seen = np.isfinite(values)
     filled = np.where(seen, values, 0.0)
     out = np.zeros((len(values) + 1, values.shape[1]))
-    for rate in rates:
-        top = np.zeros(values.shape[1])
-        weight = np.full(values.shape[1], prior)
-        for t in range(len(values)):
-            fade = np.where(weight > _FADED, 1.0 - rate, 1.0)
-            top *= fade
-            top += rate * filled[t]
-            weight *= fade
-            weight += rate * seen[t]
-            out[t + 1] += top / weight
+    rate = np.array(rates)[:, None]
+    top = np.zeros((len(rates), values.shape[1]))
+    weight = np.full_like(top, prior)
+    for t in range(len(values)):
+        fade = np.where(weight > _FADED, 1.0 - rate, 1.0)
+        top = top * fade + rate * filled[t]
+        weight = weight * fade + rate * seen[t]
+        (top / weight).sum(axis=0, out=out[t + 1])
     return out / len(rates)

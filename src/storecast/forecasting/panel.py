@@ -111,16 +111,17 @@ class Panel:
         return len(np.unique(self.stores)) < len(self.keys)
 
     def up_to(self, cutoff: np.datetime64) -> Panel:
-        """The same panel as it was known at ``cutoff`` (its week included)."""
+        """The panel as it was known at ``cutoff`` (its week included), without series that begin later."""
         n = int(np.searchsorted(self.weeks, cutoff, side="right"))
+        begun = np.isfinite(self.values[:n]).any(axis=0)
         return Panel(
             weeks=self.weeks[:n],
-            keys=self.keys,
-            values=self.values[:n],
-            stores=self.stores,
-            blocks=self.blocks,
-            static=self.static,
-            observed={k: v[:n] for k, v in self.observed.items()},
+            keys=self.keys[begun],
+            values=self.values[:n, begun],
+            stores=self.stores[begun],
+            blocks=self.blocks[begun],
+            static={k: v[begun] for k, v in self.static.items()},
+            observed={k: v[:n, begun] for k, v in self.observed.items()},
             flagged=None if self.flagged is None else self.flagged[:n],
         )
 
@@ -143,8 +144,8 @@ def _flagged(frame: pd.DataFrame, row: NDArray[np.int64], weeks: int) -> NDArray
 
 
 def known_ahead(panel: Panel, future: pd.DataFrame, horizon: int) -> dict[str, Float]:
-    """Name -> (H, N) exogenous values of the weeks ahead that ``future`` gives (``unique_id, ds`` and columns of
-    OBSERVED), NaN elsewhere; names without any are left out."""
+    """Name -> (H, N) exogenous values of the weeks ahead that ``future`` gives (``unique_id, ds`` and columns
+    of OBSERVED), NaN elsewhere; names without any are left out."""
     out: dict[str, Float] = {}
     if future.empty:
         return out

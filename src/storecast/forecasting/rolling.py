@@ -40,6 +40,8 @@ STATES = (
     "store_residual",
     "volatility",
 )
+_MANY_SERIES = 5_000  # above, every other origin is heard for the weights of a single series
+_YEARS_BACK = 5  # that are compared; on longer histories older years make the forecast worse
 _COLUMNS = 1024  # series a pass, so that a pass stays in the cache
 
 
@@ -105,7 +107,7 @@ def roll(
     """
     rows, size = values.shape
     span = np.concatenate([weeks, weeks[-1] + 7 * np.arange(1, horizon + 1)])
-    timeline = make_timeline(span, max(1, -(-(rows - 4) // YEAR)), calendar)
+    timeline = make_timeline(span, min(max(1, -(-(rows - 4) // YEAR)), _YEARS_BACK), calendar)
     values = open_weeks(values)
     events = np.ones((1, 1)) if event_effects is None else event_effects
     values = values / (events if event_effects is None else events[:rows])
@@ -120,6 +122,7 @@ def roll(
         return Aligned(known, timeline, aligned, whole, groups.block[at])
 
     chunks = _chunks(groups, size)
+    heard = cutoffs[:-1] if size <= _MANY_SERIES else cutoffs[:-1][::-2][::-1]
     pooled = None
     if weights is None:
         sample = np.sort(np.random.default_rng(0).permutation(size)[: 2 * _COLUMNS])
@@ -129,9 +132,9 @@ def roll(
     shape = (len(cutoffs), horizon, size)
     out = Rolling(
         cutoffs,
-        point=np.full(shape, np.nan),
-        actual=np.full(shape, np.nan),
-        slope=np.full(shape, np.nan),
+        point=np.empty(shape),
+        actual=np.empty(shape),
+        slope=np.empty(shape),
         state={name: np.zeros((len(cutoffs), size)) for name in STATES},
         parts={name: np.zeros((horizon, size)) for name in ("last_year", "growth", "holiday", "residual")},
         weights=np.zeros((len(blending.prior), size)) if weights is None else weights,
@@ -141,7 +144,7 @@ def roll(
     for done, at in enumerate(chunks):
         part = columns(at)
         if weights is None and pooled is not None:
-            evidence = gather(part, cutoffs[:-1], horizon, blending)
+            evidence = gather(part, heard, horizon, blending)
             out.weights[:, at] = own_weights(evidence, pooled, shared, blending)
         effect = holidays[:, groups.block[at]] * (events if event_effects is None else events[:, at])
         _forecast(out, part, at, groups, effect, blending, timeline)
@@ -174,9 +177,10 @@ def _forecast(
 ) -> None:
     rows, horizon = len(part.values), out.point.shape[1]
     weights = out.weights[:, at]
-    one = blend(part.one_step(), weights)
+    one = np.full_like(part.values, np.nan)
+    if rows > FIRST_ORIGIN:
+        one[FIRST_ORIGIN:] = blend(part.one_step(FIRST_ORIGIN), weights)
     residual = part.values - one
-    residual[:FIRST_ORIGIN] = np.nan
     carried = recent_residual(residual, config.residual_window)
     longer = recent_residual(residual, 13)
     shared = np.zeros_like(carried)
@@ -210,7 +214,10 @@ def _forecast(
         slip = np.maximum(np.abs(back[2:] - back[1:-1]), np.abs(back[:-2] - back[1:-1]))
         out.slope[i][:, at] = np.nan_to_num(slip / np.maximum(np.abs(base), 1e-9)).clip(max=2.0)
         known = min(horizon, rows - int(c))
-        out.actual[i][:known, at] = part.values[c : int(c) + known] * effect[c : int(c) + known]
+        actual = part.values[c : int(c) + known] * effect[c : int(c) + known]
+        # Of a series that had not begun nothing was forecast that its first weeks could judge.
+        out.actual[i][known:, at] = np.nan
+        out.actual[i][:known, at] = np.where(np.isfinite(part.recent[c]), actual, np.nan)
     last_year = np.where(np.isfinite(part.back[0][rows:]), part.back[0][rows:], base)
     out.parts["last_year"][:, at] = last_year
     out.parts["growth"][:, at] = base

@@ -25,7 +25,7 @@ _LOOK_SOON = 2.0  # and where nothing serves, though something may have
 _AGAIN = 60.0  # seconds after which a refused version is tried once more: its files may have been repaired
 _DATABASE = 5.0  # seconds between attempts to reach a database that is away
 _PUBLISHING = 0.5  # seconds in which the command that moved the alias publishes by itself
-_TELLING = 15.0  # and in which the one that rolled back tells the registry, once it has loaded its client
+_TELLING = 3.0  # and in which the one that rolled back tells the registry, once it has loaded its client
 _BACKOFF = (1.0, 30.0)  # seconds between attempts to reach a registry that is away: first, longest
 _WATCHER = "follower"
 

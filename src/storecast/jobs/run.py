@@ -24,6 +24,10 @@ __all__ = ["RunResult", "TableWriter", "run"]
 class TableWriter(Protocol):
     """Where result tables go."""
 
+    def check(self, folder: str) -> None:
+        """Raise RequestError where no file could be written into ``folder``."""
+        ...
+
     def write(self, frame: pd.DataFrame, path: str) -> None:
         """Write ``frame`` whole or not at all, by the name's ending."""
         ...
@@ -52,7 +56,9 @@ def run(
     releases: Releases | None = None,
     advance: Callable[[str, float], None],
 ) -> RunResult:
-    """Train on the sales at ``path``; write forecasts, back-test and report into ``folder``."""
+    """Train on the sales at ``path``; write forecasts, back-test and report into ``folder``, which is
+    tried before the work."""
+    tables.check(folder)
     result = train(
         source,
         registry,

@@ -19,6 +19,8 @@ from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.rolling import FIRST_ORIGIN
 from storecast.forecasting.scores import BUCKETS, scores
 from storecast.forecasting.state import to_state
+from storecast.jobs.champion import calendar_state
+from storecast.jobs.checks import check_events, check_horizon
 from storecast.jobs.promote import promote
 from storecast.ports import ArtifactContent, ModelVersion, Registry, Releases, ReportWriter, RunReport
 
@@ -34,7 +36,7 @@ class TrainRequest:
 
     name: str = "storecast"
     config: ForecasterConfig = field(default_factory=ForecasterConfig)
-    gate_windows: int = 4
+    gate_windows: int = 6
     gate_horizon: int = 13
     levels: tuple[float, ...] = (80.0, 95.0)
     unit: str = "$"
@@ -88,12 +90,14 @@ def train(
 ) -> TrainResult:
     """Read the sales at ``path``, fit, judge, register, promote and publish in ``releases``.
 
-    Raises DataError, RequestError, RegistryError or ArtifactError.
-
-    What serves is the model if it beats both naives beyond noise, else the better naive; both are registered.
+    Raises DataError, RequestError, RegistryError or ArtifactError, each before the long work where it can be
+    known. What serves is the model if it beats both naives beyond noise, else the better naive; both are registered.
     """
+    check_horizon(request.config.horizon)
     data = source.read(path)
     panel = Panel.from_frame(data.panel)
+    check_events(events, panel)
+    registry.champion(request.name)  # a registry that cannot be reached is known now, not after the fits
     judged = _judged(panel, request, calendar, events, lambda share: advance("Back-test", share))
     gate = _gate(judged, panel, request)
     model = request.config.model
@@ -113,9 +117,20 @@ def train(
             advance=lambda share: advance("Fit", share),
         )
         advance("Register", i / len(fits))
-        versions.append(
-            _register(registry, forecaster, data, judged, gate, request, calendar, path, created, writer)
+        report = RunReport(
+            request.name,
+            created,
+            path,
+            request.unit,
+            data.report,
+            panel,
+            calendar,
+            forecaster,
+            judged,
+            gate,
+            0,
         )
+        versions.append(_register(registry, report, data.digest, writer.pictures(report) if writer else {}))
     advance("Register", 1.0)
     assert forecaster is not None
     if request.promote:
@@ -192,59 +207,36 @@ def content_of(forecaster: Forecaster, **more: object) -> ArtifactContent:
     return ArtifactContent(arrays, texts, {**meta, "code_version": __version__, **more})
 
 
-def _register(
-    registry: Registry,
-    forecaster: Forecaster,
-    data: SalesData,
-    judged: Backtest | None,
-    gate: GateReport,
-    request: TrainRequest,
-    calendar: Calendar,
-    source: str,
-    created: str,
-    writer: ReportWriter | None,
-) -> ModelVersion:
+def _register(registry: Registry, report: RunReport, digest: str, pictures: dict[str, bytes]) -> ModelVersion:
+    forecaster, gate = report.forecaster, report.gate
     config = forecaster.config
-    metrics = _metrics(judged) if judged is not None and judged.model == config.model else {}
-    files = {}
-    if writer is not None:
-        panel = Panel.from_frame(data.panel)
-        report = RunReport(
-            request.name,
-            created,
-            source,
-            request.unit,
-            data.report,
-            panel,
-            calendar,
-            forecaster,
-            judged,
-            gate,
-            0,
-        )
-        files = writer.pictures(report)
+    metrics = {} if report.backtest is None else _metrics(report.backtest, config.model)
+    more = {"metrics": metrics, "gate": gate.as_dict(), "calendar": calendar_state(report.calendar)}
     return registry.register(
-        request.name,
-        content_of(
-            forecaster, data_digest=data.digest, metrics=metrics, gate=gate.as_dict(), calendar=calendar.name
-        ),
+        report.name,
+        content_of(forecaster, data_digest=digest, **more),
         params=_flat(asdict(config)) | {"boosting_weight": forecaster.correction.weight},
         metrics=metrics,
         tags={
             "model": config.model,
-            "data_digest": data.digest,
+            "data_digest": digest,
             "cutoff": str(forecaster.cutoff),
             "series": str(len(forecaster.keys)),
             "gate": "passed" if gate.passed else "not passed",
         },
-        files=files,
+        files=pictures,
     )
 
 
-def _metrics(judged: Backtest) -> dict[str, float]:
+def _metrics(judged: Backtest, model: str) -> dict[str, float]:
+    """The figures of ``model`` from the back-test that judged it, or from one in which it was the naive."""
     report = scores(judged)["all"]
     assert isinstance(report, dict)
-    return {name: float(value) for name, value in report.items() if np.isfinite(value)}
+    found = {name: float(value) for name, value in report.items() if np.isfinite(value)}
+    if model == judged.model:
+        return found
+    own = {name: found[f"{name}:{model}"] for name in ("wmae", "wape", "bias") if f"{name}:{model}" in found}
+    return {"rows": found["rows"], **own}
 
 
 def _flat(config: dict[str, object], prefix: str = "") -> dict[str, object]:

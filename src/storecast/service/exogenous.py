@@ -106,16 +106,17 @@ class Exogenous:
     ) -> list[Float]:
         """``columns`` (R,) of rows ``place`` in ``view`` and ``week``, with the inputs ``given`` (R,), NaN
         where one is not; rows without any are left as they are. Bands keep their share of the point."""
-        rows = np.flatnonzero(np.any([np.isfinite(values) for values in given.values()], axis=0))
+        some = [np.isfinite(values) for values in given.values()]
+        rows = np.flatnonzero(np.logical_or.reduce(some))
         if not rows.size:
             return columns
-        of = self._of[view.by]
-        members = [np.flatnonzero(of == p) for p in np.unique(place[rows])]
-        which = np.searchsorted(np.unique(place[rows]), place[rows])
-        series = np.concatenate([members[i] for i in which])
-        owner = np.repeat(np.arange(len(rows)), [len(members[i]) for i in which])
-        points = self._points(series, week[rows][owner], {n: v[rows][owner] for n, v in given.items()})
-        new = cents(np.bincount(owner, weights=points, minlength=len(rows)).astype(np.float64))
+        if rows.size < len(place):
+            place, week = place[rows], week[rows]
+            given = {name: values[rows] for name, values in given.items()}
+        if view.by == "series":
+            new = self._points(place, week, given)
+        else:
+            new = self._sums(self._of[view.by], place, week, given)
         old = columns[0][rows]
         factor = np.where(old > 0, new / np.where(old > 0, old, 1.0), 1.0)
         shift = np.where(old > 0, 0.0, new - old)
@@ -124,6 +125,15 @@ class Exogenous:
             column[rows] = cents(column[rows] * factor + shift)
         out[0][rows] = new
         return out
+
+    def _sums(self, of: Int, place: Int, week: Int, given: Mapping[str, Float]) -> Float:
+        """(R,) dollars of stores or the total: the sums of their series, each with the same inputs."""
+        wanted, which = np.unique(place, return_inverse=True)
+        members = [np.flatnonzero(of == p) for p in wanted]
+        series = np.concatenate([members[i] for i in which])
+        owner = np.repeat(np.arange(len(place)), [len(members[i]) for i in which])
+        points = self._points(series, week[owner], {n: v[owner] for n, v in given.items()})
+        return cents(np.bincount(owner, weights=points, minlength=len(place)).astype(np.float64))
 
     def _points(self, series: Int, week: Int, given: Mapping[str, Float]) -> Float:
         """(M,) dollars of single series; what the batch path makes of the same inputs."""

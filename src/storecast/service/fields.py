@@ -30,7 +30,7 @@ Why = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PL
 class Body(BaseModel):
     """A JSON body: unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def answer(value: Any, status: int = 200) -> Reply:

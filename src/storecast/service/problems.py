@@ -148,5 +148,5 @@ def invalid(errors: Iterable[Wrong]) -> Problem:
 
 
 def _row(path: str) -> int | None:
-    found = re.match(r"\w+\[(\d+)\]", path)
+    found = re.match(r"(?:rows|actuals)\[(\d+)\]", path)
     return int(found[1]) + 1 if found else None

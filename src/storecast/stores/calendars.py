@@ -23,11 +23,15 @@ def country_calendar(country: str) -> Calendar:
     try:
         days = holidays.country_holidays(code, subdiv=part or None, years=_YEARS, language="en_US")
     except NotImplementedError as error:
-        known = ", ".join(sorted(holidays.list_supported_countries()))
+        parts = holidays.list_supported_countries().get(code)
+        if parts:
+            known = f"{code} alone, or with one of {', '.join(parts)}"
+        else:
+            known = "an ISO code such as US, DE, GB-ENG or CA-QC"
         raise RequestError(
             f"There is no holiday calendar for {country!r}.",
             where="--country",
-            expected=f"an ISO code such as US, DE or GB-ENG; known: {known}",
+            expected=known,
             found=country,
             remedy="Correct the code, or give the holidays by --calendar FILE (columns name, date).",
         ) from error

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from storecast.errors import RequestError
 from storecast.forecasting.backtest import Backtest
 from storecast.forecasting.calendar import US_RETAIL, Calendar
 from storecast.forecasting.events import Event
@@ -21,7 +22,7 @@ from storecast.ports import Registry, ReportWriter
 from storecast.settings import Settings
 from storecast.stores.calendars import country_calendar, file_calendar
 from storecast.stores.event_files import read_events
-from storecast.stores.frames import FrameFiles, write_bytes
+from storecast.stores.frames import FrameFiles, check_target, write_bytes
 from storecast.stores.registry import MlflowRegistry
 from storecast.stores.releases import ReleaseFolder
 from storecast.stores.sales_files import SalesFiles
@@ -29,7 +30,9 @@ from storecast.stores.sample_files import SampleFiles
 from storecast.wiring import places
 
 __all__ = [
+    "asked_calendar",
     "calendar",
+    "check_outputs",
     "clock",
     "draw_backtest",
     "events",
@@ -78,6 +81,14 @@ def table_writer() -> FrameFiles:
     return FrameFiles()
 
 
+def check_outputs(table: Path | None, picture: Path | None = None) -> None:
+    """Raise RequestError where a result could not be written after the work."""
+    if table is not None:
+        check_target(table)
+    if picture is not None:
+        check_target(picture, (".png",))
+
+
 def draw_backtest(result: Backtest, path: Path) -> None:
     """Draw a back-test into a PNG."""
     from storecast.stores.report import backtest_picture
@@ -85,11 +96,24 @@ def draw_backtest(result: Backtest, path: Path) -> None:
     write_bytes(backtest_picture(result), path)
 
 
-def calendar(country: str | None, path: Path | None) -> Calendar:
-    """The holiday calendar: a file's, a country's, or the US retail calendar."""
+def asked_calendar(country: str | None, path: Path | None) -> Calendar | None:
+    """The holiday calendar of a file or a country; None where neither is named."""
+    if country and path is not None:
+        raise RequestError(
+            "Two holiday calendars are named.",
+            where="--country and --calendar",
+            expected="one of them",
+            found=f"{country} and {path}",
+            remedy="Leave one out; the file may hold the country's holidays too.",
+        )
     if path is not None:
         return file_calendar(path)
-    return country_calendar(country) if country else US_RETAIL
+    return country_calendar(country) if country else None
+
+
+def calendar(country: str | None, path: Path | None) -> Calendar:
+    """The holiday calendar: a file's, a country's, or the US retail calendar."""
+    return asked_calendar(country, path) or US_RETAIL
 
 
 def events(path: Path | None) -> Sequence[Event]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -28,7 +27,7 @@ from storecast.stores.forecast_log.model_events import ModelEventTable
 from storecast.stores.forecast_log.overrides import OverrideTable
 from storecast.stores.forecast_log.scenarios import ScenarioTable
 from storecast.stores.limits import MemoryLimiter, RedisLimiter
-from storecast.stores.releases import ReleaseFolder
+from storecast.wiring import places
 
 __all__ = ["Worker", "database", "key_table", "make_worker"]
 
@@ -39,19 +38,9 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _home(settings: Settings) -> Path:
-    home = settings.home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    return home
-
-
-def _log_url(settings: Settings) -> str:
-    return settings.log_url or f"sqlite:///{_home(settings) / 'forecasts.db'}"
-
-
 def database(settings: Settings) -> Database:
     """The forecast log's database, its schema brought up to date."""
-    found = Database(_log_url(settings))
+    found = Database(places.log_url(settings))
     found.ensure_schema()
     return found
 
@@ -101,10 +90,10 @@ def _limiter(settings: Settings) -> RateLimiter:
 def make_worker(settings: Settings, host: str) -> Worker:
     """The worker that will listen on ``host``; nothing is started yet."""
     telemetry = Telemetry(access_log=settings.access_log)
-    home = _home(settings)
-    log = DatabaseLog(_log_url(settings), home / "spool", on_commit=telemetry.committed)
+    home = places.home(settings)
+    log = DatabaseLog(places.log_url(settings), home / "spool", on_commit=telemetry.committed)
     ring = KeyRing(KeyTable(log.database), home / "keys.json")
-    holder = Holder(ReleaseFolder(home / "releases" / settings.name, clock=_now), heard=telemetry.version)
+    holder = Holder(places.release_folder(settings, settings.name, _now), heard=telemetry.version)
     limit = Limit(settings.rate_limit, 2.0 * settings.rate_limit) if settings.rate_limit else None
     doors = Doors(ring, _limiter(settings), limit, local=is_loopback(host))
     chores: dict[Callable[[], None], float] = {holder.look: _LOOK_SECONDS, ring.refresh: _KEYS_SECONDS}

@@ -20,6 +20,17 @@ from storecast.forecasting.direct.trees import evaluate, grow
 __all__ = ["DirectBoosting", "make_pipeline"]
 
 
+def _weights(sample_weight: ArrayLike, rows: int) -> NDArray[np.float64]:
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    weight = np.full(rows, float(weight)) if weight.ndim == 0 else weight
+    if weight.shape != (rows,) or not np.isfinite(weight).all() or weight.min() < 0 or weight.max() == 0:
+        # scikit-learn's protocol asks for a ValueError, as its own validation raises.
+        raise ValueError(
+            f"Sample weights must be ({rows},), finite, not negative and not all zero; found {weight.shape}."
+        )
+    return weight
+
+
 class DirectBoosting(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Gradient boosting of the weighted absolute error by LightGBM: one thread, seeded, NaN allowed.
 
@@ -65,11 +76,6 @@ class DirectBoosting(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sc
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _weights(sample_weight: ArrayLike, rows: int) -> NDArray[np.float64]:
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    return np.full(rows, float(weight)) if weight.ndim == 0 else weight
 
 
 def make_pipeline(estimator: DirectBoosting | None = None) -> Pipeline:

@@ -164,7 +164,8 @@ def roll_direct(
         order = np.arange(len(RAW_NAMES) + len(features.names))
         _record(out, i, features, forecast(model, share, static, features, order), panel.values[:c])
         if not final:
-            out.actual[i, :ahead] = actual[c : c + ahead]
+            begun = np.isfinite(panel.values[:c]).any(axis=0)
+            out.actual[i, :ahead] = np.where(begun, actual[c : c + ahead], np.nan)
         advance((i + 1) / len(cutoffs))
     return out, _finish(out, model, share, features, encoding, horizon, config)
 

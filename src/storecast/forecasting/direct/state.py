@@ -171,7 +171,8 @@ def predict_direct(
 
     On the panel and calendar of the fit it gives the same bits as the fit did; a later panel gives what the
     same trees make of newer history. ``known_future`` name -> (H, N), NaN = not given, answers "what if": how
-    far the answer moves is what this model learnt of that variable (see ``importance``).
+    far the answer moves is what this model learnt of that variable (see ``importance``). Few years teach
+    cautiously: the trees are shrunk, so that an answer is rather a third than the whole of a true effect.
 
     Raises RequestError for a horizon longer than learnt, or future values that do not fit; DataError for a
     panel or calendar without the columns of the fit.

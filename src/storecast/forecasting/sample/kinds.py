@@ -13,7 +13,7 @@ Float = NDArray[np.float64]
 
 _COMMON = {"base": 1.0, "closed_day": 1.0}
 _STORE = {
-    "christmas": 0.85, "after_christmas": 0.15, "january": 0.11, "thanksgiving": 0.55, "easter": 0.14,
+    "christmas": 0.60, "after_christmas": 0.15, "january": 0.11, "thanksgiving": 0.55, "easter": 0.20,
     "super_bowl": 0.05, "valentine": 0.04, "mothers_day": 0.04, "memorial_day": 0.07, "independence": 0.06,
     "labor_day": 0.04, "halloween": 0.03, "school": 0.04, "garden": 0.02, "summer": 0.02, "payday": 0.15,
     "quirk": 0.06,
@@ -22,7 +22,7 @@ _STORE = {
 # Type A is large and seasonal, B leans on Christmas, C is small and flat; a few stores live on summer.
 STORE_KINDS: dict[str, dict[str, float]] = {
     "A": _STORE,
-    "B": _STORE | {"christmas": 1.15, "thanksgiving": 0.85, "january": 0.14, "payday": 0.08},
+    "B": _STORE | {"christmas": 0.80, "thanksgiving": 0.85, "january": 0.14, "payday": 0.08},
     "C": {name: 0.35 * weight for name, weight in _STORE.items()} | {"payday": 0.12},
     "summer": _STORE | {"christmas": 0.35, "thanksgiving": 0.25, "summer": 0.35, "garden": 0.10},
 }

@@ -58,9 +58,9 @@ def make_stores(rng: np.random.Generator, weeks: int, stores: int) -> Stores:
     years = np.arange(weeks)[:, None] / 52.18
     level = (
         growth * years
-        + drift(chain, weeks, 1, memory=0.3, deviation=0.007)
-        + drift(regional, weeks, REGIONS, memory=0.6, deviation=0.010)[:, region]
-        + drift(own, weeks, stores, memory=0.96, deviation=0.015)
+        + drift(chain, weeks, 1, memory=0.3, deviation=0.005)
+        + drift(regional, weeks, REGIONS, memory=0.6, deviation=0.008)[:, region]
+        + drift(own, weeks, stores, memory=0.96, deviation=0.012)
         + level_shifts(shifts, weeks, stores, a_year=0.2, size=0.05)
     )
     return Stores(np.array(["A", "B", "C"])[kind], size, region, weights, base, level)

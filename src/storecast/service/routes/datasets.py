@@ -76,7 +76,9 @@ def make_router(service: Service) -> APIRouter:
             "DatasetAccepted",
             status=202,
             text="Stored; the job works on it.",
-            body={kind: {"schema": {"type": "string", "contentEncoding": "binary"}} for kind in _ENDINGS},
+            body={
+                kind: {"schema": {"type": "string", "format": "binary", "minLength": 1}} for kind in _ENDINGS
+            },
             parameters=[
                 parameter("name", {"type": "string", "maxLength": 200}, "Its file name.", example="sales.csv")
             ],

@@ -52,6 +52,8 @@ def _from_query(request: Request) -> tuple[ForecastsRequest, str | None]:
             asked.setdefault(name, []).extend(value.split(","))  # type: ignore[union-attr]
         elif name in asked:
             raise invalid([Wrong(name, "given more than once")])
+        elif value == "null":  # which would be read as not given
+            raise invalid([Wrong(name[:80], "expected a value")])
         else:
             asked[name] = value
     given = asked.pop("format", None)

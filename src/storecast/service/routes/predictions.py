@@ -289,7 +289,7 @@ _BODY: dict[str, dict[str, Any]] = {
 _PARAMETERS = [
     parameter(
         "levels",
-        {"type": "array", "items": {"type": "number"}},
+        {"type": "array", "items": {"type": "number", "minimum": 1, "maximum": 99.8}, "maxItems": 10},
         "Coverage of the bands in percent.",
         explode=False,
     ),

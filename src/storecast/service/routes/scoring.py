@@ -199,7 +199,7 @@ def make_router(service: Service) -> APIRouter:
             None,
             media={"application/json": {"type": "object", "required": ["predictions"]}},
             body={
-                "application/json": {"schema": {"type": "object"}, "examples": _EXAMPLES},
+                "application/json": {"schema": _FORMATS, "examples": _EXAMPLES},
                 "text/csv": {"schema": {"type": "string"}, "example": "unique_id,ds\n1,2012-11-02\n"},
             },
         ),
@@ -252,6 +252,11 @@ def _mlflow_version() -> str:
     return ""
 
 
+_FORMATS = {
+    "type": "object",
+    "oneOf": [{"required": [name]} for name in _FORMS],
+    "properties": {"params": {"type": ["object", "null"]}},
+}
 _EXAMPLES = {
     "split": {
         "summary": "A data frame by columns and rows",

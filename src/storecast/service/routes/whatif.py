@@ -42,7 +42,9 @@ class SaveScenario(Body):
     """A what-if under a name; ``what_if`` is a body of /v1/what-if."""
 
     name: Annotated[Name, Field(examples=["Thanksgiving push"])]
-    what_if: Annotated[dict[str, Any], Field(examples=[_EXAMPLE])]
+    what_if: Annotated[
+        dict[str, Any], Field(examples=[_EXAMPLE], json_schema_extra={"allOf": [ref("WhatIfRequest")]})
+    ]
 
 
 class ChangeScenario(SaveScenario):

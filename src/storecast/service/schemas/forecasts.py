@@ -28,7 +28,7 @@ class ForecastsRequest(Struct, forbid_unknown_fields=True, frozen=True):
     """Which forecasts: of ``series`` (all without), the first ``horizon`` weeks or just ``dates``, with bands
     of ``levels`` percent; ``by`` store or total asks for sums."""
 
-    series: Key | Annotated[list[Key], Meta(max_length=100_000)] | None = None
+    series: Key | Annotated[list[Key], Meta(min_length=1, max_length=100_000)] | None = None
     horizon: Horizon | None = None
     dates: Annotated[list[Date], Meta(min_length=1, max_length=52)] | None = None
     levels: Annotated[list[Level], Meta(max_length=10)] | None = None

@@ -175,11 +175,11 @@ class Destination:
 
     def _adopt(self, sink: Sink) -> None:
         for path, handle in left_behind(self._folder):
-            damaged = 0
-            for entries, _, skipped in _together(records(handle, 0, path.stat().st_size)):
+            size, read, damaged = path.stat().st_size, 0, 0
+            for entries, behind, skipped in _together(records(handle, 0, size)):
                 self._insert(sink, entries)
-                damaged += skipped
-            if damaged:  # what could be read is in the database; the file is kept for a person
+                read, damaged = behind, damaged + skipped
+            if damaged or read < size:  # what can be read is in the database; the file is kept for a person
                 path.rename(path.with_suffix(".damaged"))
             else:
                 path.unlink()

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from storecast.stores.report.writer import HtmlReport, backtest_picture, forecast_picture
+from storecast.stores.report.writer import (
+    HtmlReport,
+    accuracy_picture,
+    backtest_picture,
+    forecast_picture,
+    reasons_picture,
+)
 
-__all__ = ["HtmlReport", "backtest_picture", "forecast_picture"]
+__all__ = ["HtmlReport", "accuracy_picture", "backtest_picture", "forecast_picture", "reasons_picture"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = ["at_day", "at_days", "draw_bands", "mark_holidays", "money_axis", "mo
 
 Float = NDArray[np.float64]
 Days = NDArray[np.datetime64]
+_LONGEST = 20  # letters of a holiday's name that have room above a picture
 
 
 def money_axis(axes: Axes, words: Words, ticks: int) -> None:
@@ -70,7 +72,7 @@ def mark_holidays(
             continue
         taken.append(at)
         axes.annotate(
-            names[i],
+            textwrap.shorten(names[i], _LONGEST, placeholder="…"),
             (at, 1.0),
             xycoords=axes.get_xaxis_transform(),
             xytext=(1, 3),

@@ -114,17 +114,19 @@ def coverages(levels: tuple[float, ...]) -> tuple[float, float]:
 
 def lines(forecaster: Forecaster, level: str, column: int, bands: tuple[float, ...], history: int) -> Lines:
     """All that is drawn of one key of ``level``, with the last ``history`` weeks before the forecast."""
-    at = forecaster.levels[level]
+    members = np.flatnonzero(forecaster.levels[level].of == column)  # not the whole level, which may be large
 
     def of(values: Float) -> Float:
-        return at.total(values)[:, column]
+        own = values[:, members]
+        known = np.isfinite(own)
+        return np.where(known.any(axis=1), np.where(known, own, 0.0).sum(axis=1), np.nan)
 
     limits = {coverage: forecaster.limits(coverage, level) for coverage in sorted(set(bands))}
     return Lines(
         history=of(forecaster.history[-history:]),
         history_weeks=forecaster.history_weeks[-history:].astype("datetime64[D]"),
         weeks=forecaster.weeks.astype("datetime64[D]"),
-        point=forecaster.points(level)[:, column],
+        point=np.round(of(forecaster.point), 2),
         before=of(last_year(forecaster)),
         naive=of(forecaster.naive["naive-growth"]),
         bands={c: (low[:, column], high[:, column]) for c, (low, high) in limits.items()},

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from storecast.ports import RunReport
 from storecast.stores.report import drawings, exceptions, tables
 from storecast.stores.report.accuracy import measure
-from storecast.stores.report.figures import NEAR, coverages, entity_level
+from storecast.stores.report.figures import NEAR, coverages, entity_level, last_year
 from storecast.stores.report.reasons import largest
 from storecast.stores.report.sentences import (
     accuracy_words,
@@ -66,6 +67,7 @@ def page(report: RunReport, style: Markup) -> dict[str, Any]:
         "coming": coming_words(report, words),
         "served": gate_words(report),
         "forecast": drawings.forecast_picture(report, coverages(result.levels if result else ()), words),
+        "compared": bool(np.isfinite(last_year(forecaster)).any()),
         "moving": exceptions.moving(report, title, words),
         "worse": exceptions.worse(report, accuracy, missed, title, words),
         "tiles": exceptions.tiles(report, accuracy, missed, words),

@@ -53,9 +53,9 @@ def draw_forecast(
     if model != "naive-growth":
         axes.plot(x, line.naive, color=GROWTH, lw=1.0, ls=(0, (1, 1.5)), label="last year × recent growth")
     axes.axvline(at_day(line.history_weeks[-1]) + 3.5, color=MUTED, lw=0.8)
-    money_axis(axes, words, 5)
+    money_axis(axes, words, 6)
     month_axis(axes, weeks[0], weeks[-1], 7 if narrow else 14)
-    place(figure, left=0.62, right=0.15 if not narrow else 0.3, top=0.78, bottom=0.98 if narrow else 0.72)
+    place(figure, left=0.62, right=0.15 if not narrow else 0.3, top=0.95, bottom=0.98 if narrow else 0.72)
     legend(figure, axes, 2 if narrow else 6)
 
 
@@ -122,7 +122,7 @@ def draw_backtest(figure: Figure, result: Backtest, words: Words, *, narrow: boo
             axes.set_title(f"seen up to {day(cutoff, weekday=False)}", color=MUTED, pad=2)
     first, last = min(cutoffs), rows[DS].to_numpy(dtype="datetime64[D]").max()
     for axes in every:
-        money_axis(axes, words, 4 if stacked else 5)
+        money_axis(axes, words, 4 if stacked else 6)
         month_axis(axes, first, last, 7 if narrow else 14)
     place(figure, left=0.62, right=0.3 if narrow else 0.15, top=0.3, bottom=1.16 if narrow else 0.72)
     legend(figure, every[0], 2 if narrow else 7)

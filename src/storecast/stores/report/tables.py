@@ -67,14 +67,14 @@ def movers_table(title: str, noun: str, change: Change, columns: Sequence[int], 
     rows = tuple(
         (
             str(change.keys[i]),
-            words.money(float(change.comparable[i])),
-            words.money(float(change.before[i])),
             words.money(float(change.dollars[i]), signed=True),
             percent(float(change.relative[i]), signed=True),
+            words.money(float(change.comparable[i])),
+            words.money(float(change.before[i])),
         )
         for i in columns
     )
-    head = (Column("Forecast"), Column("Last year"), Column("Change"), Column("%"))
+    head = (Column("Change"), Column("%"), Column("Forecast"), Column("Last year"))
     return Table(title, (Column(noun, False, True), *head), rows)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from storecast.forecasting.backtest import Backtest
+from storecast.forecasting.calendar import Calendar
+from storecast.forecasting.forecaster import Forecaster
 from storecast.ports import RunReport
 from storecast.stores.frames import write_bytes
 from storecast.stores.report.accuracy import measure
@@ -21,23 +23,28 @@ from storecast.stores.report.words import Words
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["HtmlReport", "backtest_picture", "forecast_picture"]
+__all__ = ["HtmlReport", "accuracy_picture", "backtest_picture", "forecast_picture", "reasons_picture"]
 
 _TEMPLATES = files("storecast.stores.report") / "templates"
-_WIDE = Size(9.6, 4.4)
+_WIDE, _LOW = Size(9.6, 4.4), Size(9.6, 3.2)
+_HISTORY = 104  # weeks
 
 
-def forecast_picture(report: RunReport, level: str | None = None, key: str | None = None) -> bytes:
+def forecast_picture(
+    forecaster: Forecaster,
+    calendar: Calendar,
+    unit: str = "$",
+    bands: tuple[float, ...] = (80.0, 95.0),
+    *,
+    level: str | None = None,
+    key: str | None = None,
+) -> bytes:
     """PNG of the forecast of ``key`` of a ``level`` (of the sum of everything by default) with its bands."""
-    forecaster = report.forecaster
     level = level or top_level(forecaster)
     column = 0 if key is None else forecaster.levels[level].keys.tolist().index(key)
-    bands = coverages(report.backtest.levels if report.backtest is not None else ())
-    line = lines(forecaster, level, column, bands, 104)
+    line = lines(forecaster, level, column, bands, _HISTORY)
     with canvas(_WIDE) as figure:
-        draw_forecast(
-            figure, line, report.calendar, Words(report.unit), forecaster.config.model, narrow=False
-        )
+        draw_forecast(figure, line, calendar, Words(unit), forecaster.config.model, narrow=False)
         return png(figure)
 
 
@@ -45,6 +52,20 @@ def backtest_picture(result: Backtest, unit: str = "$") -> bytes:
     """PNG of the sum of everything as it was forecast at past cutoffs, and what came."""
     with canvas(_WIDE) as figure:
         draw_backtest(figure, result, Words(unit), narrow=False)
+        return png(figure)
+
+
+def accuracy_picture(result: Backtest, unit: str = "$") -> bytes:
+    """PNG of the mean error beside both naives, by horizon and in holiday weeks."""
+    with canvas(_WIDE) as figure:
+        draw_accuracy(figure, measure(result), Words(unit), result.model, narrow=False)
+        return png(figure)
+
+
+def reasons_picture(forecaster: Forecaster, unit: str = "$") -> bytes:
+    """PNG of the steps from last year's sales to the forecast of the largest series."""
+    with canvas(_LOW) as figure:
+        draw_reasons(figure, largest(forecaster).steps, Words(unit), narrow=False)
         return png(figure)
 
 
@@ -56,16 +77,15 @@ class HtmlReport:
 
     def pictures(self, report: RunReport) -> dict[str, bytes]:
         """``forecast.png``, ``explanation.png``; with a back-test ``backtest.png`` and ``accuracy.png``."""
-        words = Words(report.unit)
-        out = {"forecast.png": forecast_picture(report)}
-        if report.backtest is not None:
-            out["backtest.png"] = backtest_picture(report.backtest, report.unit)
-            with canvas(_WIDE) as figure:
-                draw_accuracy(figure, measure(report.backtest), words, report.backtest.model, narrow=False)
-                out["accuracy.png"] = png(figure)
-        with canvas(Size(9.6, 3.2)) as figure:
-            draw_reasons(figure, largest(report.forecaster).steps, words, narrow=False)
-            out["explanation.png"] = png(figure)
+        forecaster, result, unit = report.forecaster, report.backtest, report.unit
+        bands = coverages(result.levels if result is not None else ())
+        out = {
+            "forecast.png": forecast_picture(forecaster, report.calendar, unit, bands),
+            "explanation.png": reasons_picture(forecaster, unit),
+        }
+        if result is not None:
+            out["backtest.png"] = backtest_picture(result, unit)
+            out["accuracy.png"] = accuracy_picture(result, unit)
         return out
 
     def write(self, report: RunReport, path: str) -> None:

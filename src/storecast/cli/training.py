@@ -1,0 +1,173 @@
+"""``storecast train`` and ``storecast backtest``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storecast.cli.options import (
+    CalendarFile,
+    Country,
+    Data,
+    DateOrder,
+    EventsFile,
+    Horizon,
+    Json,
+    Levels,
+    Model,
+    Name,
+    Out,
+    Sheet,
+    again,
+    parse_levels,
+)
+from storecast.cli.output import command, print_json, progress, screen
+
+__all__ = ["backtest", "train"]
+
+
+class By(StrEnum):
+    """What a back-test may be broken down by."""
+
+    STORE = "store"
+    DEPT = "dept"
+
+
+def train(
+    data: Data,
+    model: Model = "blend",
+    horizon: Horizon = 52,
+    name: Name = None,
+    promote: Annotated[bool, typer.Option(help="Make what passes the gate the champion.")] = True,
+    seed: Annotated[int, typer.Option(help="Same seed, same model.")] = 0,
+    events: EventsFile = None,
+    country: Country = None,
+    calendar: CalendarFile = None,
+    sheet: Sheet = None,
+    dayfirst: DateOrder = None,
+    as_json: Json = False,
+) -> None:
+    """Fit, back-test, judge against the naives, register, promote.
+
+    Examples:
+
+      storecast train sales.csv
+
+      storecast train kaggle/ --model aligned --no-promote
+    """
+    from storecast.cli.show import show_training, training_dict
+    from storecast.forecasting.forecaster import ForecasterConfig
+    from storecast.jobs.train import TrainRequest
+    from storecast.jobs.train import train as fit
+    from storecast.settings import Settings
+    from storecast.wiring import batch
+
+    settings = Settings()
+    request = TrainRequest(
+        name or settings.name,
+        ForecasterConfig(model=model, horizon=horizon, seed=seed),
+        unit=settings.unit,
+        promote=promote,
+        who=batch.user(),
+    )
+    with progress() as advance:
+        result = fit(
+            batch.sales_files(sheet, dayfirst),
+            batch.registry(settings),
+            data,
+            request,
+            batch.calendar(country, calendar),
+            created=batch.clock().isoformat(timespec="seconds"),
+            events=batch.events(events),
+            writer=batch.report_writer(),
+            releases=batch.releases(settings, request.name),
+            advance=advance,
+        )
+    if as_json:
+        print_json(training_dict(result))
+        return
+    show_training(result, request.unit)
+    options = again(sheet, dayfirst, name)
+    if not result.promoted:
+        line = command("models", "promote", str(result.version.version), why="...", name=name)
+        screen.print(f"To let it serve: {line}")
+    screen.print(f"Next: {command('forecast', data, horizon='13', out='forecast.csv', **options)}")
+
+
+def backtest(
+    data: Data,
+    horizon: Horizon = 13,
+    cutoff: Annotated[
+        list[datetime] | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last week the model may see; may be given again."),
+    ] = None,
+    windows: Annotated[int, typer.Option(min=1, help="Without --cutoff: this many cutoffs.")] = 3,
+    step: Annotated[int, typer.Option(min=1, help="Without --cutoff: weeks between them.")] = 13,
+    model: Model = "blend",
+    levels: Levels = "80,95",
+    by: Annotated[By | None, typer.Option(help="Also a line for each store or department.")] = None,
+    out: Out = None,
+    picture: Annotated[Path | None, typer.Option(help="PNG to draw the back-test into.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
+    events: EventsFile = None,
+    country: Country = None,
+    calendar: CalendarFile = None,
+    sheet: Sheet = None,
+    dayfirst: DateOrder = None,
+    as_json: Json = False,
+) -> None:
+    """What would have been forecast at past cutoffs, beside both naives.
+
+    Examples:
+
+      storecast backtest sales.csv --horizon 39 --cutoff 2012-01-27
+
+      storecast backtest sales.csv --horizon 8 --windows 4 --step 8 --by store --json
+    """
+    import numpy as np
+
+    from storecast.cli.show import backtest_dict, show_backtest
+    from storecast.forecasting.backtest import output_columns
+    from storecast.forecasting.forecaster import ForecasterConfig
+    from storecast.jobs.backtest import BacktestRequest
+    from storecast.jobs.backtest import backtest as roll_back
+    from storecast.settings import Settings
+    from storecast.wiring import batch
+
+    settings = Settings()
+    batch.check_outputs(out, picture)
+    request = BacktestRequest(
+        ForecasterConfig(model=model, horizon=horizon, seed=seed),
+        tuple(np.datetime64(c, "D") for c in cutoff or ()),
+        windows,
+        step,
+        parse_levels(levels),
+        by,
+    )
+    with progress() as advance:
+        result = roll_back(
+            batch.sales_files(sheet, dayfirst),
+            data,
+            request,
+            batch.calendar(country, calendar),
+            batch.events(events),
+            lambda share: advance("Back-test", share),
+        )
+    if out is not None:
+        batch.table_writer().write(result.rows[output_columns(request.levels)], str(out))
+    if picture is not None:
+        batch.draw_backtest(result, picture)
+    if as_json:
+        print_json(backtest_dict(result, by))
+        return
+    show_backtest(result, by, settings.unit)
+    for written in (out, picture):
+        if written is not None:
+            screen.print(f"Wrote {written}")
+    screen.print(
+        f"Next: {command('train', data, **again(sheet, dayfirst))}    # register a model that serves"
+    )

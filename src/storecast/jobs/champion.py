@@ -1,0 +1,99 @@
+"""Which forecaster answers: the champion, its kind of model fitted anew, or one that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from storecast.forecasting.calendar import US_RETAIL, Calendar
+from storecast.forecasting.events import Event
+from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
+from storecast.forecasting.panel import Panel, known_ahead
+from storecast.forecasting.quality import SalesData
+from storecast.forecasting.state import from_state
+from storecast.ports import Registry
+
+__all__ = ["Serving", "calendar_of", "calendar_state", "serving"]
+
+_YEARS = range(1900, 2101)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """``made_by``: in words, which model and why; ``version`` None where fitted on the spot."""
+
+    forecaster: Forecaster
+    made_by: str
+    version: int | None
+
+
+def calendar_state(calendar: Calendar) -> dict[str, Any]:
+    """A calendar as JSON has it, so that a model can be fitted anew with the one it was made with."""
+    if calendar == US_RETAIL:
+        return {"name": calendar.name}
+    days = {rule.name: [str(d) for y in _YEARS if (d := rule.date(y)) is not None] for rule in calendar.rules}
+    return {"name": calendar.name, "dates": days}
+
+
+def calendar_of(state: Mapping[str, Any]) -> Calendar:
+    """The calendar that ``calendar_state`` was made from."""
+    if "dates" not in state:
+        return US_RETAIL
+    return Calendar.from_dates(
+        state["name"], {name: np.array(days, dtype="datetime64[D]") for name, days in state["dates"].items()}
+    )
+
+
+def _same_history(forecaster: Forecaster, panel: Panel) -> bool:
+    return (
+        np.array_equal(forecaster.keys, panel.keys)
+        and np.array_equal(forecaster.history_weeks, panel.weeks)
+        and np.array_equal(forecaster.history, panel.values, equal_nan=True)
+    )
+
+
+def serving(
+    data: SalesData,
+    panel: Panel,
+    registry: Registry,
+    name: str,
+    config: ForecasterConfig | None,
+    horizon: int,
+    calendar: Calendar | None,
+    events: Sequence[Event],
+    advance: Callable[[float], None],
+) -> Serving:
+    """The champion of ``name`` where it was made from this very data (``panel`` is that of ``data``), and for
+    this calendar if one is named; else its kind of model, with its calendar, fitted on the data. Where a
+    ``config`` is given, or there is no champion, a model fitted on the spot."""
+    champion = registry.champion(name) if config is None else None
+    if champion is None:
+        config = config or ForecasterConfig()
+        made_by = f"{config.model}, fitted on the spot"
+    else:
+        content = registry.load(name, champion.version)
+        loaded = from_state(content.arrays, content.texts, content.meta)
+        made_with = content.meta["calendar"]
+        if (
+            champion.tags.get("data_digest") == data.digest
+            and _same_history(loaded, panel)  # another sheet of the same workbook is other data
+            and not events
+            and (calendar is None or calendar_state(calendar) == made_with)
+            and horizon <= loaded.config.horizon
+        ):
+            words = f"champion, version {champion.version} ({loaded.config.model})"
+            return Serving(loaded, words, champion.version)
+        config, calendar = loaded.config, calendar or calendar_of(made_with)
+        made_by = f"{config.model}, as champion version {champion.version}, fitted on this data"
+    fitted = Forecaster.fit(
+        panel,
+        replace(config, horizon=horizon),
+        calendar or US_RETAIL,
+        events,
+        known_future=known_ahead(panel, data.future, horizon),
+        advance=advance,
+    )
+    return Serving(fitted, made_by, None)
