@@ -22,11 +22,12 @@ from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.panel import Panel
 from storecast.forecasting.state import to_state
 from storecast.ports import ArtifactContent, Entry, ModelVersion, ReleaseInfo
+from storecast.service.security import new_key
 from storecast.settings import Settings
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.forecast_log.records import ForecastTable
 from storecast.stores.releases import ReleaseFolder
-from storecast.wiring.serving import Worker, make_worker
+from storecast.wiring.serving import Worker, key_table, make_worker
 
 WEEKS = 120
 HORIZON = 20
@@ -178,3 +179,16 @@ def departments(_services: Callable[[str], Running]) -> Running:
 def trees(_services: Callable[[str], Running]) -> Running:
     """A service whose version reads temperature and CPI."""
     return _services("trees")
+
+
+@pytest.fixture(scope="session")
+def issue() -> Callable[[Path, str], str]:
+    """``issue(home, role)``: a new key of that role, as `storecast keys issue` makes it."""
+
+    def of(home: Path, role: str) -> str:
+        table = key_table(Settings(home=home))
+        token, key = new_key(f"a {role}", role, now=time.time_ns() // 1000)
+        table.issue(key)
+        return token
+
+    return of
