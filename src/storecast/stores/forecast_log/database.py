@@ -20,6 +20,10 @@ from storecast.stores.forecast_log.turns import Turn
 __all__ = ["Database", "first_line"]
 
 _MIGRATING = 0x53746F72  # an advisory lock's number: the first letters of the name
+# SQLite moves its journal (WAL) into the file on the commit that makes it this long (in pages of 4 KiB), and
+# whoever waits for that commit waits for it. `tidy` moves it earlier and beside the commits.
+_WAL_PAGES = 10000
+_WAL_TIDY = 2 << 20  # bytes
 _BUSY = 10.0  # seconds that a write of SQLite waits for others
 
 
@@ -56,7 +60,8 @@ def _unknown_url(found: str) -> SetupError:
 
 def _on_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where the code says so, below
-    for pragma in ("synchronous=FULL", f"busy_timeout={_BUSY * 1000:.0f}", "foreign_keys=ON"):
+    pragmas = ("synchronous=FULL", f"busy_timeout={_BUSY * 1000:.0f}", "foreign_keys=ON")
+    for pragma in (*pragmas, f"wal_autocheckpoint={_WAL_PAGES}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -186,6 +191,23 @@ class Database:
                 remedy="run `storecast migrate`",
             )
         migrate.upgrade(connection)
+
+    def tidy(self) -> None:
+        """Move a long journal of SQLite into the file, while others go on writing. To be called often."""
+        if self.kind != "sqlite":
+            return
+        journal = Path(f"{self._url.database}-wal")
+        if not journal.exists() or journal.stat().st_size < _WAL_TIDY:
+            return
+        try:
+            pooled = self.engine.raw_connection()
+            try:
+                assert pooled.driver_connection is not None
+                pooled.driver_connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            finally:
+                pooled.close()
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise self.failure(error) from error
 
     def close(self) -> None:
         """End the idle connections."""

@@ -125,6 +125,7 @@ class Destination:
         if sink is not None and since and time.monotonic() - since > _HANGING:
             sink.abort()
             return
+        self._database.tidy()
         if next(left_behind(self._folder), None) is not None:
             self._using_a_sink(self._adopt)
 

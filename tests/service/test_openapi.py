@@ -1,0 +1,108 @@
+"""The OpenAPI document: true of what the service does, however it is asked."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service.conftest import Made, Running, publish, running
+
+FOLDER = Path(__file__).parent
+
+
+def _operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method.upper(), path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    ]
+
+
+def test_the_document_is_complete(stores: Running) -> None:
+    """OpenAPI 3.1, every operation with a summary, an answer, its problems and the key it needs; every
+    reference leads somewhere."""
+    document = stores.client.get("/openapi.json").json()
+    assert document["openapi"] == "3.1.0"
+    text = json.dumps(document)
+    names = set(re.findall(r'"#/components/schemas/(\w+)"', text))
+    assert names <= document["components"]["schemas"].keys()
+    for method, path, operation in _operations(document):
+        where = f"{method} {path}"
+        assert operation["summary"], where
+        assert operation["tags"], where
+        assert any(code.startswith("2") for code in operation["responses"]), where
+        for code in ("401", "422", "503"):
+            content = operation["responses"][code]["content"]
+            assert "application/problem+json" in content or "application/json" in content, where
+        public = operation["x-storecast-role"] == "public"
+        assert operation["security"] == ([] if public else [{"key": []}]), where
+
+
+def test_every_body_has_an_example_that_works(stores: Running) -> None:
+    """The examples of request bodies are answered as they stand."""
+    document = stores.client.get("/openapi.json").json()
+    weeks = stores.client.get("/v1/forecasts?series=1&horizon=2").json()["forecasts"]
+    asked = 0
+    for method, path, operation in _operations(document):
+        for kind, media in operation.get("requestBody", {}).get("content", {}).items():
+            examples = [e["value"] for e in media.get("examples", {}).values()] + (
+                [media["example"]] if "example" in media else []
+            )
+            if "{" in path or path == "/v1/datasets":
+                continue
+            if not examples:
+                assert kind == "application/json", path
+                schema = document["components"]["schemas"][media["schema"]["$ref"].rpartition("/")[2]]
+                examples = [{n: p["examples"][0] for n, p in schema["properties"].items() if "examples" in p}]
+            for example in examples:
+                # The sample's first weeks stand in for those of the data in the examples.
+                body = example if isinstance(example, str) else json.dumps(example)
+                body = body.replace("2012-11-02", weeks[0]["ds"]).replace(
+                    "02-11-2012", "-".join(reversed(weeks[0]["ds"].split("-")))
+                )
+                answer = stores.client.request(method, path, content=body, headers={"content-type": kind})
+                expected = (409,) if path.endswith("rollback") else (200, 201, 202)
+                assert answer.status_code in expected, f"{method} {path}: {answer.text}"
+                asked += 1
+    assert asked >= 12
+
+
+def _fuzzed(service: Running, key: str, *more: str) -> tuple[int, str]:
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(FOLDER / "schemathesis.toml")),
+        *("run", f"http://127.0.0.1:{service.port}/openapi.json", "-H", f"Authorization: Bearer {key}"),
+        *("--checks", "all", "--request-timeout", "20", "--no-color", *more),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
+    cases = re.search(r"(\d+) generated", done.stdout)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert cases, done.stdout[-3000:]
+    return int(cases[1]), done.stdout
+
+
+@pytest.fixture
+def keyed(tmp_path: Path, versions: dict[str, Made], issue) -> Any:
+    """A service with an operator's key, so that routes are reached and authorization is checked as well."""
+    publish(tmp_path, versions["stores"], 1)
+    key = issue(tmp_path, "operator")
+    with running(tmp_path, rate_limit=0.0) as service:
+        yield service, key
+
+
+def test_some_hundred_wild_requests(keyed) -> None:
+    """Requests made up from the document, right and wrong: no 5xx, no answer other than described."""
+    cases, _ = _fuzzed(*keyed, "--phases", "examples,fuzzing", "--max-examples", "6", "--seed", "1")
+    assert cases >= 200
+
+
+@pytest.mark.e2e
+def test_thousands_of_wild_requests(keyed) -> None:
+    """The same in all phases, with coverage of each keyword and sequences of requests."""
+    cases, _ = _fuzzed(*keyed, "--max-examples", "60", "--seed", "2")
+    assert cases >= 2000
