@@ -22,7 +22,7 @@ __all__ = ["Database", "first_line"]
 _MIGRATING = 0x53746F72  # an advisory lock's number: the first letters of the name
 # SQLite moves its journal (WAL) into the file on the commit that makes it this long (in pages of 4 KiB), and
 # whoever waits for that commit waits for it. `tidy` moves it earlier and beside the commits.
-_WAL_PAGES = 10000
+_WAL_PAGES = 10_000
 _WAL_TIDY = 2 << 20  # bytes
 _BUSY = 10.0  # seconds that a write of SQLite waits for others
 
