@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,4 +31,5 @@ class Doubling:
 
 
 def _load_pyfunc(path: str) -> PyfuncForecaster:
-    return PyfuncForecaster(Doubling(ArtifactFolders().load(path)))
+    stand_in: Any = Doubling(ArtifactFolders().load(path))
+    return PyfuncForecaster(stand_in)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import holidays
 import numpy as np
 import pandas as pd
-from dateutil.easter import easter  # type: ignore[import-untyped]
 
 __all__ = ["holiday_weeks", "regular", "week_holding"]
 
@@ -31,16 +30,10 @@ def week_holding(days: pd.DatetimeIndex, weeks: pd.DatetimeIndex) -> pd.Datetime
 
 
 def holiday_weeks(weeks: pd.DatetimeIndex) -> pd.DataFrame:
-    """``holiday, ds`` for Prophet: US federal holidays, Super Bowl and Easter, at their weeks' anchors.
-
-    A holiday on any other date is not seen by Prophet in weekly data.
-    """
+    """``holiday, ds`` for Prophet: the US federal holidays, as ``add_country_holidays`` has them, at the
+    anchors of their weeks; in weekly data Prophet sees none on any other date."""
     years = range(weeks[0].year - 1, weeks[-1].year + 2)
     federal = holidays.country_holidays("US", years=years, observed=False)
-    days = [(name, day) for day, name in federal.items()] + [("Easter", easter(year)) for year in years]
-    for year in years:  # the first Sunday of February; the second one since 2022
-        february = pd.date_range(f"{year}-02-01", periods=14)
-        days.append(("Super Bowl", february[february.day_of_week == 6][0 if year < 2022 else 1].date()))
-    named = pd.DataFrame(days, columns=["holiday", "day"])
+    named = pd.DataFrame([(name, day) for day, name in federal.items()], columns=["holiday", "day"])
     named["ds"] = week_holding(pd.DatetimeIndex(named["day"]), weeks)
     return named[["holiday", "ds"]].drop_duplicates().reset_index(drop=True)

@@ -50,19 +50,18 @@ def test_a_day_belongs_to_the_anchor_that_ends_its_week(first: str) -> None:
         assert anchor.day_of_week == weeks[0].day_of_week
 
 
-def test_holidays_stand_at_the_weeks_of_the_retail_calendar() -> None:
-    """The Fridays that end their weeks carry Super Bowl, Labor Day, Thanksgiving, Christmas and Easter."""
+def test_holidays_stand_at_the_ends_of_their_weeks() -> None:
+    """The Fridays that end their weeks carry Labor Day, Thanksgiving, Christmas and the other seven."""
     weeks = pd.date_range("2010-02-05", "2012-12-28", freq="7D")
     table = holiday_weeks(weeks)
     found = {
         name: {ds.date() for ds in part["ds"] if weeks[0] <= ds <= weeks[-1]}
         for name, part in table.groupby("holiday")
     }
-    assert found["Super Bowl"] == {date(2010, 2, 12), date(2011, 2, 11), date(2012, 2, 10)}
     assert found["Labor Day"] == {date(2010, 9, 10), date(2011, 9, 9), date(2012, 9, 7)}
     assert found["Thanksgiving Day"] == {date(2010, 11, 26), date(2011, 11, 25), date(2012, 11, 23)}
     assert found["Christmas Day"] == {date(2010, 12, 31), date(2011, 12, 30), date(2012, 12, 28)}
-    assert found["Easter"] == {date(2010, 4, 9), date(2011, 4, 29), date(2012, 4, 13)}
+    assert len(found) == 10
     assert set(table["ds"].dt.day_of_week) == {4}
 
 

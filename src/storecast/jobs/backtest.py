@@ -73,6 +73,6 @@ def _weeks_of(days: Sequence[np.datetime64], panel: Panel) -> list[np.datetime64
     """The last week of the panel up to each day; days outside of the panel stay, to be refused by name."""
     at = np.searchsorted(panel.weeks, np.array(days, dtype="datetime64[D]"), side="right") - 1
     return [
-        panel.weeks[i] if i >= 0 and day < panel.weeks[-1] + 7 else day
+        panel.weeks[i] if i >= 0 and day < panel.weeks[-1] + np.timedelta64(7, "D") else day
         for i, day in zip(at, days, strict=True)
     ]
