@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from storecast.cli.options import Json, Name
-from storecast.cli.output import print_json, program, screen, table
+from storecast.cli.output import command, print_json, screen, table
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -184,7 +184,7 @@ def list_(as_json: Json = False) -> None:
     rows = [[k.id, k.name, k.role, _day(k.created), _day(k.expires), _day(k.revoked)] for k in found]
     table("API keys", ["id", "name", "role", "issued", "expires", "revoked"], rows)
     if not rows:
-        screen.print(f"There are none. Next: {program()} keys issue --role operator --name me")
+        screen.print(f"There are none. Next: {command('keys', 'issue', role='operator', name='me')}")
 
 
 @keys.command()
@@ -195,7 +195,7 @@ def revoke(key: Annotated[str, typer.Argument(help="Id of the key, as `keys list
     from storecast.wiring.serving import key_table
 
     if not key_table(Settings()).revoke(key):
-        raise RequestError("There is no such key.", found=key, remedy=f"See `{program()} keys list`.")
+        raise RequestError("There is no such key.", found=key, remedy=f"See `{command('keys', 'list')}`.")
     screen.print(f"Key {key} is revoked.", markup=False)
 
 
