@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import threading
 import time
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from storecast.ports import Entry
-from storecast.stores.forecast_log import DatabaseLog, acknowledged
+from storecast.stores.forecast_log import Database, DatabaseLog, acknowledged
+from storecast.stores.forecast_log.ids import id_maker
+from storecast.stores.forecast_log.sinks import open_sink
 
 
 def entry_of(log: DatabaseLog, number: int = 0, **changes) -> Entry:
@@ -136,3 +139,55 @@ def test_a_coroutine_waits_without_a_thread(log: DatabaseLog, tmp_path: Path) ->
     assert asyncio.run(run()) == ["committed"] * 100
     assert len(rows_of(tmp_path)) == 101
     assert woken <= 3  # the first entry may have gone alone
+
+
+def _in_the_file_alone(folder: Path) -> int:
+    """Entries that are found without SQLite's journal; -1 while the file is being written."""
+    copy = folder / "copy.db"
+    shutil.copyfile(folder / "log.db", copy)
+    try:
+        with sqlite3.connect(copy) as connection:
+            found: int = connection.execute("SELECT count(*) FROM forecasts").fetchone()[0]
+        connection.close()
+    except sqlite3.DatabaseError:
+        return -1
+    return found
+
+
+def test_a_long_journal_is_moved_into_the_file(tmp_path: Path) -> None:
+    """Tidying leaves a short journal alone and empties a long one, readers and a writer or not."""
+    database = Database(f"sqlite:///{tmp_path}/log.db")
+    database.tidy()  # there is no file yet
+    assert not (tmp_path / "log.db").exists()
+    database.ensure_schema()
+    sink = open_sink(database)
+    new_id = id_maker(time.time_ns)
+    made = [
+        Entry(new_id(), 1, "forecast", "k", "m", 1, "d", "s", 1, "x" * 3000, "", "", 1) for _ in range(900)
+    ]
+    sink.insert(made[:10])
+    database.tidy()
+    assert _in_the_file_alone(tmp_path) < 10
+    sink.insert(made[10:])
+    assert _in_the_file_alone(tmp_path) < 10
+    writer = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    database.tidy()
+    assert _in_the_file_alone(tmp_path) == 900
+    writer.execute("ROLLBACK")
+    writer.close()
+    sink.close()
+    database.close()
+
+
+def test_the_log_tidies_while_it_is_written(log: DatabaseLog, tmp_path: Path) -> None:
+    """Nobody need ask for it, and a reader that stays delays neither the log nor what it reads."""
+    with sqlite3.connect(tmp_path / "log.db", isolation_level=None) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM forecasts").fetchone() == (0,)
+        futures = [log.submit(entry_of(log, number, inputs="x" * 3000)) for number in range(900)]
+        assert {future.result(20) for future in futures} == {"committed"}
+        assert reader.execute("SELECT count(*) FROM forecasts").fetchone() == (0,)
+        reader.execute("ROLLBACK")
+    reader.close()
+    wait_for(lambda: _in_the_file_alone(tmp_path) == 900)
