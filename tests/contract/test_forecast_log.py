@@ -354,6 +354,22 @@ def test_the_log_is_exported_to_parquet(log: DatabaseLog, world: World) -> None:
     }
 
 
+def test_an_export_is_of_one_moment(log: DatabaseLog, world: World) -> None:
+    """What is logged or removed meanwhile changes nothing in it, even if its answer has other columns."""
+    made = [entry_of(log, number, id=_id_at(NOON + number * 1_000_000, number)) for number in range(500)]
+    for future in [log.submit(entry) for entry in made]:
+        future.result(20)
+    records = ForecastTable(world.database)
+    with records.snapshot() as entries:
+        first = entries()
+        assert next(first) == made[0]
+        log.submit(entry_of(log, 501, bands='{"storecast-lo-50":[1.0,"?"]}')).result(20)
+        assert ForecastTable(world.database).prune(before=made[10].at) == 10
+        assert [made[0], *first] == made
+        assert export(entries, world.folder / "out") == (500, 1000)
+    assert len(list(records.each())) == 491
+
+
 def test_an_empty_log_is_exported(world: World) -> None:
     """Both files are there, with their columns and no row."""
     assert export(ForecastTable(world.database).each, world.folder / "out") == (0, 0)

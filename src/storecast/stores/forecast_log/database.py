@@ -111,10 +111,15 @@ class Database:
         )
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A connection for reading; raises ``LogError`` where the database is away."""
+    def read(self, *, still: bool = False) -> Iterator[Connection]:
+        """A connection for reading; ``still``: all that is read is of one moment.
+
+        Raises ``LogError`` where the database is away.
+        """
         try:
             with self.engine.connect() as connection:
+                if still and self.kind == "postgresql":  # SQLite does so anyway
+                    connection = connection.execution_options(isolation_level="REPEATABLE READ")
                 yield connection
         except SQLAlchemyError as error:
             raise self.failure(error) from error

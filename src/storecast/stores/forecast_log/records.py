@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, null, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, null, select
 
 from storecast.ports import Entry
 from storecast.stores.forecast_log.database import Database
@@ -26,6 +28,12 @@ def _within(since: int | None, until: int | None) -> list[ColumnElement[bool]]:
     if until is not None:
         conditions += [forecasts.c.id < first_id(until), forecasts.c.at < until]
     return conditions
+
+
+def _each(connection: Connection, since: int | None, until: int | None) -> Iterator[Entry]:
+    query = select(forecasts).where(*_within(since, until)).order_by(forecasts.c.id)
+    for row in connection.execute(query, execution_options={"yield_per": 200}):
+        yield Entry(*row)
 
 
 class ForecastTable:
@@ -74,10 +82,16 @@ class ForecastTable:
 
     def each(self, *, since: int | None = None, until: int | None = None) -> Iterator[Entry]:
         """Entries with their blobs, oldest first, a few in memory at a time."""
-        query = select(forecasts).where(*_within(since, until)).order_by(forecasts.c.id)
         with self._database.read() as connection:
-            for row in connection.execution_options(yield_per=200).execute(query):
-                yield Entry(*row)
+            yield from _each(connection, since, until)
+
+    @contextmanager
+    def snapshot(
+        self, *, since: int | None = None, until: int | None = None
+    ) -> Iterator[Callable[[], Iterator[Entry]]]:
+        """Entries as of one moment, the same however often they are asked for, while the log goes on."""
+        with self._database.read(still=True) as connection:
+            yield partial(_each, connection, since, until)
 
     def prune(self, *, before: int) -> int:
         """Remove the entries of times before ``before`` (microseconds since 1970); how many there were."""
