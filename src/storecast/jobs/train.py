@@ -10,7 +10,7 @@ import numpy as np
 from storecast import __version__
 from storecast.forecasting.backtest import Backtest, backtest, rolling_cutoffs
 from storecast.forecasting.baselines import BASELINES
-from storecast.forecasting.calendar import Calendar
+from storecast.forecasting.calendar import Calendar, calendar_state
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.panel import Panel, known_ahead
@@ -19,7 +19,6 @@ from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.rolling import FIRST_ORIGIN
 from storecast.forecasting.scores import BUCKETS, scores
 from storecast.forecasting.state import to_state
-from storecast.jobs.champion import calendar_state
 from storecast.jobs.checks import check_events, check_horizon
 from storecast.jobs.promote import promote
 from storecast.ports import ArtifactContent, ModelVersion, Registry, Releases, ReportWriter, RunReport

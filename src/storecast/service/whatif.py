@@ -78,7 +78,16 @@ def _with_inputs(
 ) -> list[Float]:
     """The columns with the inputs given, one after the other, each with its effect."""
     now, given = base, {}
-    model = champion.exogenous
+    model, direct = champion.exogenous, champion.forecaster.direct
+    if model is None and direct is not None and direct.model and asked.inputs:
+        raise invalid(
+            [
+                Wrong(
+                    "inputs",
+                    "this version reads inputs, and does not carry what to compare them with: train again",
+                )
+            ]
+        )
     for name, value in asked.inputs.items():
         values = _by_week(champion, name, value, asked.horizon)
         if model is None or name not in model.names:
