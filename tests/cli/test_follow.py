@@ -191,7 +191,7 @@ def test_data_sets_are_worked_off_beside_it(shop: Shop) -> None:
     found = [jobs.find(job.id, owner=None) for job in asked]
     assert [job.state for job in found if job] == ["done", "failed"]
     assert sorted(datasets.contents(made.id)) == ["forecast-series.csv", "forecast-total.csv", "upload"]
-    assert {"data set ready", "data set refused"} <= set(shop.told())
+    assert {"dataset done", "dataset refused"} <= set(shop.told())
 
 
 def test_a_helper_ends_with_its_follower_and_the_job_goes_on(shop: Shop) -> None:

@@ -23,6 +23,7 @@ from storecast.service.openapi import install
 from storecast.service.problems import Problem, from_error, from_pydantic, reply
 from storecast.service.routes import (
     actuals,
+    backtests,
     datasets,
     explanations,
     forecasts,
@@ -50,6 +51,7 @@ _ROUTES = (
     explanations,
     series,
     models,
+    backtests,
     actuals,
     datasets,
     scoring,

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from storecast.ports.uploads import DATASET_JOB, UPLOAD
+from storecast.ports.uploads import BACKTEST_JOB, DATASET_JOB, UPLOAD
 from storecast.ports.work import Dataset, Job
 from storecast.service.calls import body_chunks, call_of, media_type
 from storecast.service.context import Service
@@ -22,7 +22,7 @@ from storecast.service.problems import Problem, Wrong, invalid
 from storecast.service.queries import read_query
 from storecast.service.rules import declared
 
-__all__ = ["make_router"]
+__all__ = ["job_dict", "make_router"]
 
 _ENDINGS = {
     "text/csv": ".csv",
@@ -39,10 +39,13 @@ def _dataset(item: Dataset, contents: list[str] | None = None) -> dict[str, Any]
     return {**vars(item), "created": iso(item.created), "report": report, "contents": kept}
 
 
-def _job(item: Job) -> dict[str, Any]:
+def job_dict(item: Job) -> dict[str, Any]:
+    """A job as it is answered; of a back-test, ``subject`` is the data set and ``asked`` the rest."""
     times = {n: iso(getattr(item, n)) for n in ("created", "started", "finished")}
     texts = {n: json.loads(t) if (t := getattr(item, n)) else None for n in ("result", "error")}
-    return {**vars(item), **times, **texts}
+    asked = json.loads(item.subject) if item.kind == BACKTEST_JOB else None
+    subject = asked.pop("dataset") if asked else item.subject
+    return {**vars(item), **times, **texts, "subject": subject, "asked": asked}
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
@@ -102,7 +105,7 @@ def make_router(service: Service) -> APIRouter:
                 raise invalid([Wrong("body", "the file is empty")])
             made = await asyncio.to_thread(datasets.upload, who, name, kind, _pieces(file))
         job = await asyncio.to_thread(jobs.submit, DATASET_JOB, owner=who, subject=made.id)
-        reply = answer({"dataset": _dataset(made), "job": _job(job)}, 202)
+        reply = answer({"dataset": _dataset(made), "job": job_dict(job)}, 202)
         reply.raw_headers.append((b"location", f"/v1/jobs/{job.id}".encode()))
         return reply
 
@@ -156,7 +159,7 @@ def make_router(service: Service) -> APIRouter:
     @router.get("/v1/jobs", summary="Jobs", openapi_extra=declared("planner") | documented("JobsAnswer"))
     def jobs_(request: Request, limit: Limit = 50, before: Before = None) -> Response:
         items = jobs.listing(owner=owner(request), limit=limit, before=before)
-        return answer({"jobs": [_job(j) for j in items], "next": next_of(items, limit)})
+        return answer({"jobs": [job_dict(j) for j in items], "next": next_of(items, limit)})
 
     @router.get(
         "/v1/jobs/{job_id}",
@@ -164,6 +167,6 @@ def make_router(service: Service) -> APIRouter:
         openapi_extra=declared("planner") | documented("JobAnswer"),
     )
     def job(request: Request, job_id: Id) -> Response:
-        return answer(_job(found(jobs.find(job_id, owner=owner(request)), "job", job_id)))
+        return answer(job_dict(found(jobs.find(job_id, owner=owner(request)), "job", job_id)))
 
     return router
