@@ -12,7 +12,7 @@ from storecast.service.champion import Champion, column_names, csv_cell
 from storecast.service.classic import Gathered
 from storecast.service.logged import as_blob
 
-__all__ = ["Answered", "answered", "blob_of", "csv_lines", "json_lines", "unused"]
+__all__ = ["Answered", "answered", "blob_of", "csv_lines", "json_lines", "read_by", "unused"]
 
 Float = NDArray[np.float64]
 _ENCODE = msgspec.json.Encoder().encode
@@ -30,17 +30,29 @@ class Answered:
     columns: list[Float]
 
 
-def answered(champion: Champion, rows: Gathered, levels: tuple[float, ...]) -> Answered:
-    """Look every row up; rows whose inputs the version reads are answered by the model, each by itself."""
+def read_by(champion: Champion, rows: Gathered) -> list[str]:
+    """Inputs that are given and that the version reads."""
+    model = champion.exogenous
+    return [name for name in rows.given if model is not None and name in model.names]
+
+
+def answered(
+    champion: Champion, rows: Gathered, levels: tuple[float, ...], columns: list[Float] | None = None
+) -> Answered:
+    """Look every row up; rows whose inputs the version reads are answered by the model, each by itself.
+
+    ``columns``: of such rows what the model has said, where that is known.
+    """
     h = len(champion.weeks)
     code = (rows.place.astype(np.int64) * h + rows.week) * 2 + rows.view
-    model = champion.exogenous
-    read = [name for name in rows.given if model is not None and name in model.names]
+    model, read = champion.exogenous, read_by(champion, rows)
     if read:
         cells, of = code, np.arange(len(code))
     else:
         cells, of = np.unique(code, return_inverse=True)
     view, (place, week) = cells % 2, np.divmod(cells // 2, h)
+    if columns is not None:
+        return Answered(view, place, week, of, columns)
     columns = [np.empty(len(cells)) for _ in range(1 + 2 * len(levels))]
     for number, by in ((0, "series"), (1, "store")):
         at = np.flatnonzero(view == number)
@@ -107,5 +119,5 @@ def blob_of(
 
 def unused(champion: Champion, rows: Gathered) -> list[str]:
     """Inputs that are given and that the version does not read."""
-    model = champion.exogenous
-    return [name for name in rows.given if model is None or name not in model.names]
+    read = read_by(champion, rows)
+    return [name for name in rows.given if name not in read]

@@ -19,10 +19,11 @@ from storecast.service.classic import GIVEN, LARGEST, Gathered, gather
 from storecast.service.classic_csv import CsvRows
 from storecast.service.context import Service
 from storecast.service.logged import as_texts
+from storecast.service.modelled import answered_rows
 from storecast.service.openapi import documented, parameter
 from storecast.service.problems import Problem, Wrong, invalid
 from storecast.service.queries import read_query, wants_csv
-from storecast.service.rows import Answered, answered, blob_of, csv_lines, json_lines, unused
+from storecast.service.rows import Answered, blob_of, csv_lines, json_lines, unused
 from storecast.service.rules import declared
 from storecast.service.schemas.forecasts import ClassicRow, PredictionsRequest
 
@@ -124,16 +125,10 @@ async def answer_lines(
     kind: str,
 ) -> tuple[str, list[bytes]]:
     """Answer ``rows`` and log it; the entry's id, and a JSON object for each row."""
-    found = await _looked_up(champion, rows, levels)
+    found = await answered_rows(service, request, champion, rows, levels)
     entry = await _log(service, request, champion, rows, found, levels, kind)
     lines = json_lines(champion, found, levels)
     return entry, [lines[i] for i in found.of.tolist()]
-
-
-async def _looked_up(champion: Champion, rows: Gathered, levels: tuple[float, ...]) -> Answered:
-    if len(rows) > _STEP:
-        return await asyncio.to_thread(answered, champion, rows, levels)
-    return answered(champion, rows, levels)
 
 
 async def predict(
@@ -149,7 +144,7 @@ async def predict(
         entry, lines = await answer_lines(service, request, champion, rows, levels, "prediction")
         head = _head(service, champion, entry, levels, unused(champion, rows))
         return Reply(head + b",".join(lines) + b"]}")
-    found = await _looked_up(champion, rows, levels)
+    found = await answered_rows(service, request, champion, rows, levels)
     entry = await _log(service, request, champion, rows, found, levels, "prediction")
     if not csv:
         head = _head(service, champion, entry, levels, unused(champion, rows))
