@@ -29,6 +29,12 @@ class Answered:
     of: NDArray[np.int64]
     columns: list[Float]
 
+    def part(self, rows: slice) -> Answered:
+        """Some of the rows, with the cells that they need."""
+        cells, of = np.unique(self.of[rows], return_inverse=True)
+        columns = [column[cells] for column in self.columns]
+        return Answered(self.view[cells], self.place[cells], self.week[cells], of, columns)
+
 
 def read_by(champion: Champion, rows: Gathered) -> list[str]:
     """Inputs that are given and that the version reads."""
@@ -111,7 +117,10 @@ def blob_of(
 ) -> tuple[str, bytes]:
     """The rows as the log keeps them, with what was given."""
     of = found.of
-    keys = [f"{s}_{d}" if d else s for s, d, _ in _names(champion, found)]
+    series, sums = champion.views["series"].names, champion.view("store").names
+    keys = [
+        sums[p] if v else series[p] for v, p in zip(found.view.tolist(), found.place.tolist(), strict=True)
+    ]
     columns = {n: c[of] for n, c in zip(column_names(levels), found.columns, strict=True)}
     columns |= {f"given_{name}": values for name, values in rows.given.items()}
     return as_blob([keys[i] for i in of.tolist()], champion.forecaster.weeks[found.week[of]], columns)

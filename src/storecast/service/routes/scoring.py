@@ -23,8 +23,8 @@ from storecast.service.classic import gather
 from storecast.service.context import Service
 from storecast.service.logged import as_blob
 from storecast.service.openapi import documented
+from storecast.service.predicting import answer_lines
 from storecast.service.problems import Problem, Wrong, from_msgspec, invalid
-from storecast.service.routes.predictions import answer_lines
 from storecast.service.rules import PUBLIC, declared
 from storecast.service.schemas.forecasts import ClassicRow
 
