@@ -127,6 +127,8 @@ def test_the_alias_is_followed_until_the_end(shop: Shop, client: MlflowClient) -
     for version in (2, 1, 3):
         client.set_registered_model_alias(NAME, "champion", str(version))
         shop.await_(shop.serves(version))
+    # a move is written down a moment after it serves: what is asked for meanwhile would stand before it
+    shop.await_(lambda: len(shop.events.listing(limit=20)) == 4)
     asked = shop.events.request(NAME, "promote", who="Ann", why="better", to_version=2)
     shop.await_(lambda: getattr(shop.events.find(asked.id), "state", "") == "done")
     assert shop.serves(2)()
