@@ -18,7 +18,14 @@ from storecast.forecasting.boosting import BoostingConfig, Correction, correct, 
 from storecast.forecasting.calendar import US_RETAIL, Calendar, Days
 from storecast.forecasting.direct import DirectState
 from storecast.forecasting.events import Event, apply_events
-from storecast.forecasting.finishing import fit_levels, groups_of, limit, stand_in
+from storecast.forecasting.finishing import (
+    ended_notes,
+    fit_levels,
+    groups_of,
+    limit,
+    stand_in,
+    still_selling,
+)
 from storecast.forecasting.hierarchy import Level, cents
 from storecast.forecasting.models import MODELS, ModelConfig, roll_model
 
@@ -116,9 +123,10 @@ class Forecaster:
         limit(rolling, effects.values, effects.closed)  # last: a closed week is closed for a stand-in too
         point = cents(rolling.point[-1])
         rolling.parts["limits"] = point
-        levels = fit_levels(rolling, panel, groups, effects.values)
-        for level in levels.values():
-            level.sigma[level.total(np.where(effects.closed, 0.0, 1.0)) == 0.0] = 0.0
+        live = still_selling(rolling, panel, effects.shut)
+        levels = fit_levels(rolling, panel, groups, effects.values, live)
+        for level in levels.values():  # what is closed or has ended sells nothing for certain
+            level.sigma[~(level.total(np.where(effects.closed, 0.0, 1.0)) > 0.0)] = 0.0
         return cls(
             config=config,
             keys=panel.keys,
@@ -129,7 +137,7 @@ class Forecaster:
             levels=levels,
             parts={name: rolling.parts[name] for name in PARTS},
             naive=rolled.naive,
-            notes=notes,
+            notes=notes | ended_notes(panel, live[-1]),
             history=panel.values,
             history_weeks=panel.weeks,
             correction=correction,
@@ -146,7 +154,8 @@ class Forecaster:
 
     def points(self, level: str = "series") -> Float:
         """(H, S) point forecasts of one level of the hierarchy; sums are exact to the cent."""
-        return cents(self._level(level).total(self.point))
+        total = self._level(level).total(self.point)
+        return cents(np.where(np.isfinite(total), total, 0.0))
 
     def limits(self, coverage: float, level: str = "series") -> tuple[Float, Float]:
         """(H, S) lower and upper limits that cover ``coverage`` percent; raises RequestError outside 1 to
