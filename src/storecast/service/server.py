@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from storecast.errors import SetupError
+from storecast.service.protocol import BoundedProtocol
 
 __all__ = ["Server", "address", "listen"]
 
@@ -100,7 +101,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 log_config=None,
                 access_log=False,
