@@ -433,8 +433,8 @@ def test_a_full_disk_refuses_and_recovers(home: Path) -> None:
     """Nothing is answered that is not logged: 503 with Retry-After until there is room; then all goes on."""
     small = home / "small"
     small.mkdir()
-    script = 'mount -t tmpfs -o size=64m tmpfs "$0" && cp -r releases "$0" && export STORECAST_HOME="$0" && exec "$@"'
-    script = f'cd "{home}" && {script}'
+    mount = 'mount -t tmpfs -o size=64m tmpfs "$0" && cp -r releases "$0"'
+    script = f'cd "{home}" && {mount} && export STORECAST_HOME="$0" && exec "$@"'
     with serving(home, *_apart(), "sh", "-c", script, str(small)) as service:
         assert service.process is not None
         inside = Path(f"/proc/{service.process.pid}/root{small}")
