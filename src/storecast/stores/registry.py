@@ -19,6 +19,7 @@ from storecast.stores.mlflow_runs import (
     fetch,
     log,
     metrics_of,
+    registered_model,
     set_alias,
     write_files,
 )
@@ -207,15 +208,8 @@ class MlflowRegistry:
         return self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
 
     def _model(self, name: str) -> RegisteredModel | None:
-        from mlflow.exceptions import MlflowException
-
         check_name(name)
-        try:
-            return self._client.get_registered_model(name)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return None
-            raise
+        return registered_model(self._client, name)
 
     def _find(self, name: str, version: int) -> MlflowVersion:
         from mlflow.exceptions import MlflowException
