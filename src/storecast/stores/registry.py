@@ -56,7 +56,6 @@ class MlflowRegistry:
     ``ArtifactError``.
 
     >>> registry = MlflowRegistry("home", clock=lambda: datetime.now(UTC))              # doctest: +SKIP
-    >>> registry = MlflowRegistry("home", uri="http://mlflow:5000", clock=clock)        # doctest: +SKIP
     """
 
     def __init__(
@@ -245,9 +244,8 @@ class MlflowRegistry:
 
     def _version(self, name: str, version: int) -> ModelVersion:
         found = self._find(name, version)
-        return _as_ours(
-            found, self._model(name), metrics_of(self._client, [found.run_id] if found.run_id else [])
-        )
+        metrics = metrics_of(self._client, [found.run_id] if found.run_id else [])
+        return _as_ours(found, self._model(name), metrics)
 
     def _move(self, name: str, move: Move) -> ModelVersion:
         """Record ``move``, move the alias, and see that it is where it was put.
