@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.calls import Done, shell
 from tests.needs import ROOT
+from tests.stores.report.pages import read_page
 
 pytestmark = pytest.mark.e2e
 FIRST = pd.Timestamp("2010-02-05")
@@ -83,6 +84,20 @@ def test_every_next_step_of_a_sample_run(clone: Path, sample_run: Done) -> None:
         done = shell(line, clone)
         assert (done.code, done.err) == (0, ""), line
     (clone / "your-sales.csv").unlink()
+
+
+def test_every_command_of_the_report(clone: Path, sample_run: Done) -> None:
+    """They work where the run was made, as they stand; the last, which would roll back, is there."""
+    page = read_page((clone / "out" / "report.html").read_bytes())
+    lines = [element.text for element in page.root.all("pre")]
+    verbs = [shlex.split(line)[:2] for line in lines]
+    assert [verb for _, verb in verbs] == ["forecast", "explain", "backtest", "validate", "models", "models"]
+    assert {program for program, _ in verbs} == {".venv/bin/storecast"}
+    for line in lines[:-1]:
+        done = shell(line, clone)
+        assert (done.code, done.err) == (0, ""), line
+    (clone / "forecast.csv").unlink()
+    assert "rollback" in lines[-1]
 
 
 def test_make_run_again_makes_a_second_version(clone: Path, sample_run: Done) -> None:

@@ -56,11 +56,11 @@ def registry(settings: Settings) -> Registry:
     return MlflowRegistry(settings.home.resolve(), clock=clock, uri=settings.tracking_uri or None)
 
 
-def report_writer() -> ReportWriter:
-    """The HTML report."""
+def report_writer(program: str) -> ReportWriter:
+    """The HTML report; ``program`` is how people call this one in their shell."""
     from storecast.stores.report import HtmlReport
 
-    return HtmlReport()
+    return HtmlReport(program)
 
 
 def sales_writer() -> SampleFiles:
