@@ -74,18 +74,6 @@ def test_make_run_alone(clone: Path, sample_run: Done) -> None:
     assert tracked.stdout == ""  # what a run makes is nobody's change
 
 
-def test_every_next_step_of_a_sample_run(clone: Path, sample_run: Done) -> None:
-    """Typed as printed, once the file that one of them names is there."""
-    lines = next_steps(sample_run)
-    assert [shlex.split(line, comments=True)[1] for line in lines] == ["explain", "models", "run"]
-    sales = clone / ".storecast" / "sample" / "sales.csv"
-    (clone / "your-sales.csv").write_bytes(sales.read_bytes())
-    for line in lines:
-        done = shell(line, clone)
-        assert (done.code, done.err) == (0, ""), line
-    (clone / "your-sales.csv").unlink()
-
-
 def test_every_command_of_the_report(clone: Path, sample_run: Done) -> None:
     """They work where the run was made, as they stand; the last, which would roll back, is there."""
     page = read_page((clone / "out" / "report.html").read_bytes())
@@ -98,6 +86,18 @@ def test_every_command_of_the_report(clone: Path, sample_run: Done) -> None:
         assert (done.code, done.err) == (0, ""), line
     (clone / "forecast.csv").unlink()
     assert "rollback" in lines[-1]
+
+
+def test_every_next_step_of_a_sample_run(clone: Path, sample_run: Done) -> None:
+    """Typed as printed, once the file that one of them names is there."""
+    lines = next_steps(sample_run)
+    assert [shlex.split(line, comments=True)[1] for line in lines] == ["explain", "models", "run"]
+    sales = clone / ".storecast" / "sample" / "sales.csv"
+    (clone / "your-sales.csv").write_bytes(sales.read_bytes())
+    for line in lines:
+        done = shell(line, clone)
+        assert (done.code, done.err) == (0, ""), line
+    (clone / "your-sales.csv").unlink()
 
 
 def test_make_run_again_makes_a_second_version(clone: Path, sample_run: Done) -> None:
