@@ -11,6 +11,8 @@ from hypothesis import settings
 
 from tests import needs
 
+pytest_plugins = ["tests.servers"]
+
 # Two examples' worth of luck must not decide whether a build passes: the same examples each time.
 # HYPOTHESIS_PROFILE=thorough looks for new ones. No deadlines: build servers stall.
 settings.register_profile("steady", derandomize=True, deadline=None, max_examples=60, database=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import numpy as np
 
 from storecast.errors import ArtifactError, RegistryError
 from storecast.ports import ArtifactContent, ModelVersion, Move
+from storecast.stores.artifacts import ArtifactFolders
 
 __all__ = ["FakeArtifactStore", "FakeRegistry", "ticking_clock"]
 
@@ -77,7 +79,9 @@ class FakeRegistry:
     ) -> ModelVersion:
         known = self._versions.setdefault(name, [])
         created = self._clock().isoformat(timespec="seconds")
-        version = ModelVersion(name, len(known) + 1, _digest(content), created, (), dict(metrics), dict(tags))
+        with tempfile.TemporaryDirectory() as folder:
+            digest = ArtifactFolders().save(content, f"{folder}/data")
+        version = ModelVersion(name, len(known) + 1, digest, created, (), dict(metrics), dict(tags))
         known.append((version, content))
         self.runs[name, version.version] = {"params": dict(params), "files": dict(files)}
         self._challengers[name] = version.version
@@ -92,6 +96,11 @@ class FakeRegistry:
     def load(self, name: str, version: int) -> ArtifactContent:
         return self._find(name, version)[1]
 
+    def export(self, name: str, version: int, folder: str) -> None:
+        found, content = self._find(name, version)
+        if ArtifactFolders().save(content, folder) != found.digest:
+            raise ArtifactError("the model folder is not the one that was registered", where=folder)
+
     def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
         found, pile = self._find(name, version)[0], self._piles.setdefault(name, [])
         if pile and pile[-1] == version:
@@ -102,13 +111,26 @@ class FakeRegistry:
             self._challengers[name] = None
         return self._seen(found)
 
-    def rollback(self, name: str, *, who: str, why: str) -> ModelVersion:
+    def rollback(self, name: str, *, who: str, why: str, to: int | None = None) -> ModelVersion:
         pile = self._piles.get(name, [])
+        if to is not None:
+            self._find(name, to)
         if len(pile) < 2:
             raise RegistryError(f"there is no earlier champion of {name} to go back to")
-        self._record(name, "rollback", pile[-2], pile[-1], who, why)
+        if to is None:
+            to = pile[-2]
+        elif to == pile[-1]:
+            return self._seen(self._find(name, to)[0])
+        self._record(name, "rollback", to, pile[-1], who, why)
         pile.pop()
+        while pile and pile[-1] != to:
+            pile.pop()
+        if not pile:
+            pile.append(to)
         return self._seen(self._find(name, pile[-1])[0])
+
+    def stamp(self, name: str) -> object:
+        return (len(self._versions.get(name, [])), len(self._moves.get(name, []))) if self._versions else None
 
     def history(self, name: str) -> list[Move]:
         return list(self._moves.get(name, []))

@@ -5,6 +5,8 @@
     ├── RequestError    the request itself cannot be met (horizon, series, level, cutoff)
     ├── ArtifactError   a model folder is damaged, tampered with or of an unknown schema
     ├── RegistryError   the model registry refused or cannot be reached
+    ├── LogError        the forecast log's database or spool cannot be written or read just now
+    ├── ConflictError   what was to be changed has changed meanwhile, or exists already
     └── SetupError      something the machine must bring is missing
 
 A message says what, where, what was expected, what was found, and the remedy.
@@ -12,7 +14,16 @@ A message says what, where, what was expected, what was found, and the remedy.
 
 from __future__ import annotations
 
-__all__ = ["ArtifactError", "DataError", "RegistryError", "RequestError", "SetupError", "StorecastError"]
+__all__ = [
+    "ArtifactError",
+    "ConflictError",
+    "DataError",
+    "LogError",
+    "RegistryError",
+    "RequestError",
+    "SetupError",
+    "StorecastError",
+]
 
 
 class StorecastError(Exception):
@@ -48,6 +59,14 @@ class ArtifactError(StorecastError):
 
 class RegistryError(StorecastError):
     """The model registry refused the change or cannot be reached."""
+
+
+class LogError(StorecastError):
+    """The forecast log's database or spool cannot be written or read just now; nothing was acknowledged."""
+
+
+class ConflictError(StorecastError):
+    """What was to be changed has been changed by somebody else meanwhile, or exists already."""
 
 
 class SetupError(StorecastError):

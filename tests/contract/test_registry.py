@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from storecast.errors import ArtifactError, RegistryError
 from storecast.ports import ArtifactContent, ModelVersion
+from storecast.stores.artifacts import ArtifactFolders
 from tests.contract.conftest import Case
 from tests.mlflow_server import small_content
 
@@ -36,6 +39,22 @@ def aliases(case: Case) -> dict[str, int]:
     return {alias: item.version for item in case.registry.versions(case.name) for alias in item.aliases}
 
 
+def test_rollback_to_a_version_undoes_all_since(case: Case) -> None:
+    """Back to a version that served earlier is one move; the next rollback goes back from there."""
+    for number in (1, 2, 3, 4):
+        register(case, number)
+        promote(case, number)
+    back = case.registry.rollback(case.name, who="Bob", why="bad week", to=2)
+    assert back.version == 2
+    last = case.registry.history(case.name)[-1]
+    assert (last.kind, last.previous, last.version) == ("rollback", 4, 2)
+    assert case.registry.rollback(case.name, who="Bob", why="bad week", to=2).version == 2
+    assert len(case.registry.history(case.name)) == 5
+    assert rollback(case).version == 1
+    with pytest.raises(RegistryError, match="no version 9"):
+        case.registry.rollback(case.name, who="Bob", why="bad week", to=9)
+
+
 def test_a_registered_version_comes_back(case: Case) -> None:
     """Number, digest, metrics, tags and content of a version are what was registered."""
     made = register(case, 3, metrics={"wmae": 41.5, "s1/coverage 80": 0.8}, tags={"cutoff": "2012-01-27"})
@@ -52,6 +71,32 @@ def test_a_registered_version_comes_back(case: Case) -> None:
     assert content.arrays["keys"].tolist() == ["1_1", "2_1"]
     assert content.texts == small_content(3).texts
     assert content.meta == small_content(3).meta
+
+
+def test_an_exported_version_is_the_registered_one(case: Case, tmp_path: Path) -> None:
+    """The folder that is written has the registered digest, and is never written over."""
+    made = register(case, 3)
+    register(case, 4)
+    case.registry.export(case.name, 1, str(tmp_path / "copy"))
+    content = ArtifactFolders().load(str(tmp_path / "copy"), made.digest)
+    np.testing.assert_array_equal(content.arrays["values"], small_content(3).arrays["values"])
+    with pytest.raises((ArtifactError, RegistryError)):
+        case.registry.export(case.name, 2, str(tmp_path / "copy"))
+    with pytest.raises(RegistryError, match="no version 9"):
+        case.registry.export(case.name, 9, str(tmp_path / "other"))
+
+
+def test_the_stamp_changes_with_every_move(case: Case) -> None:
+    """Promotions, rollbacks and moves back show in the stamp; reading does not change it."""
+    for number in (1, 2):
+        register(case, number)
+    stamps = [case.registry.stamp(case.name)]
+    for move in (lambda: promote(case, 1), lambda: promote(case, 2), lambda: rollback(case)):
+        move()
+        stamps.append(case.registry.stamp(case.name))
+        case.registry.champion(case.name)
+        assert case.registry.stamp(case.name) == stamps[-1]
+    assert all(before != after for before, after in itertools.pairwise(stamps))
 
 
 def test_versions_count_up_and_the_newest_challenges(case: Case) -> None:

@@ -75,7 +75,7 @@ def test_rollback_names_both_versions(registry: FakeRegistry) -> None:
         register(registry, number)
         job.promote(registry, NAME, **WORDS)
     back = job.rollback(registry, NAME, who="Bob", why="bad week")
-    assert (back.version.version, back.previous, back.moved) == (1, 2, True)
+    assert (back.version, back.previous, back.registry_error) == (1, 2, "")
     with pytest.raises(RegistryError, match="no earlier champion"):
         job.rollback(registry, NAME, who="Bob", why="bad week")
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from storecast.cli.options import Json, Name
 from storecast.cli.output import command, print_json, screen, table
+from storecast.errors import ArtifactError
 
 if TYPE_CHECKING:
     from storecast.jobs.promote import Promotion
@@ -118,8 +119,16 @@ def compare(first: Version, second: Version, name: Name = None, as_json: Json = 
 
 
 @app.command()
-def promote(version: Version, why: Why, name: Name = None, as_json: Json = False) -> None:
-    """Make a version the champion.
+def promote(
+    version: Version,
+    why: Why,
+    name: Name = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Publish it even where its forecasts jump away from history.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a version the champion, and publish it to the service.
 
     Examples:
 
@@ -130,15 +139,32 @@ def promote(version: Version, why: Why, name: Name = None, as_json: Json = False
     from storecast.wiring import batch
 
     settings = Settings()
-    done = move(batch.registry(settings), name or settings.name, version, who=batch.user(), why=why)
+    model = name or settings.name
+    releases = batch.releases(settings, model)
+    words = {"who": batch.user(), "why": why}
+    try:
+        done = move(batch.registry(settings), model, version, **words, releases=releases, anyway=anyway)
+    except ArtifactError as error:
+        from storecast.wiring import following
+
+        following.record_refusal(settings, model, version, batch.user(), error)
+        raise
     _moved(done, as_json)
     if done.moved and done.previous and not as_json:
         screen.print(f"Back again: {command('models', 'rollback', why='...', name=name)}")
 
 
 @app.command()
-def rollback(why: Why, name: Name = None, as_json: Json = False) -> None:
-    """Undo the last promotion: the champion it replaced serves again.
+def rollback(
+    why: Why,
+    name: Name = None,
+    without_registry: Annotated[
+        bool,
+        typer.Option("--without-registry", help="Go back in the release folder alone; it is told later."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Undo the last promotion: the champion it replaced serves again, and is published to the service.
 
     Examples:
 
@@ -149,8 +175,17 @@ def rollback(why: Why, name: Name = None, as_json: Json = False) -> None:
     from storecast.wiring import batch
 
     settings = Settings()
-    done = move(batch.registry(settings), name or settings.name, who=batch.user(), why=why)
-    _moved(done, as_json)
+    model = name or settings.name
+    releases, words = batch.releases(settings, model), {"who": batch.user(), "why": why}
+    registry = None if without_registry else batch.registry(settings)
+    done = move(registry, model, **words, releases=releases)
+    if as_json:
+        print_json({"name": model, "champion": done.version, "previous": done.previous, "moved": True})
+        return
+    screen.print(f"Champion is version {done.version}; before: {done.previous or 'none'}.")
+    if done.registry_error:
+        told = command("follow")
+        screen.print(f"The registry was not told: {done.registry_error} {told} tells it later.")
 
 
 def _moved(done: Promotion, as_json: bool) -> None:

@@ -84,6 +84,7 @@ def train(
             created=batch.clock().isoformat(timespec="seconds"),
             events=batch.events(events),
             writer=batch.report_writer(command()),
+            releases=batch.releases(settings, request.name),
             advance=advance,
         )
     if as_json:

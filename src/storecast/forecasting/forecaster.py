@@ -58,7 +58,9 @@ class Forecaster:
     ``levels``: "series", "store" (where stores have departments) and "total"; ``parts`` name -> (H, N) the
     running forecast after each step of the explanation; ``naive`` name -> (H, N); ``notes`` key -> what is
     unusual about a series' forecast; ``history`` (T, N) and ``history_weeks`` (T,) what it was made from;
-    ``inputs``: what else ``direct`` reads, ``observed_<name>`` (T, N) and ``static_<name>`` (N,).
+    ``inputs``: what else it was made from, ``static_<name>`` (N,), ``flagged`` (T,), and with ``direct``
+    what that reads: ``observed_<name>`` (T, N), ``future_<name>`` (H, N), and ``values`` (T, N) where events
+    took some of the history out.
     """
 
     config: ForecasterConfig
@@ -141,7 +143,7 @@ class Forecaster:
             correction=correction,
             weights=rolling.weights,
             direct=rolled.direct,
-            inputs=_inputs(panel) if rolled.direct else {},
+            inputs=_inputs(panel, rolled.direct is not None, known_future or {}, effects.values),
             learnt={"events": effects.lifts, "member_weights": rolling.panel_weights.tolist()},
         )
 
@@ -200,9 +202,18 @@ class Forecaster:
         return horizon - 1, column
 
 
-def _inputs(panel: Panel) -> dict[str, NDArray[np.generic]]:
-    observed = {f"observed_{name}": values for name, values in panel.observed.items()}
-    return {**observed, **{f"static_{name}": values for name, values in panel.static.items()}}
+def _inputs(
+    panel: Panel, direct: bool, known_future: Mapping[str, Float], values: Float
+) -> dict[str, NDArray[np.generic]]:
+    out: dict[str, NDArray[np.generic]] = {f"static_{name}": v for name, v in panel.static.items()}
+    if panel.flagged is not None:
+        out["flagged"] = panel.flagged
+    if direct:
+        out |= {f"observed_{name}": v for name, v in panel.observed.items()}
+        out |= {f"future_{name}": v for name, v in known_future.items()}
+        if not np.array_equal(values, panel.values, equal_nan=True):
+            out["values"] = values
+    return out
 
 
 def _check(config: ForecasterConfig) -> None:

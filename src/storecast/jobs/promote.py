@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from storecast.errors import RegistryError
-from storecast.ports import ModelVersion, Move, Registry
+from storecast.errors import ArtifactError, RegistryError
+from storecast.jobs.publish import check_version, publish_champion, served, tell_registry
+from storecast.ports import ModelVersion, Move, Registry, Releases
 
 __all__ = [
     "Comparison",
     "ModelDetail",
     "ModelList",
     "Promotion",
+    "Rollback",
     "compare_versions",
     "list_versions",
     "promote",
@@ -67,6 +69,19 @@ class Promotion:
     moved: bool
 
 
+@dataclass(frozen=True)
+class Rollback:
+    """Which ``version`` of ``name`` is champion again, and ``previous``, which it replaced.
+
+    ``registry_error``: why the registry does not know of it yet; empty where it does.
+    """
+
+    name: str
+    version: int
+    previous: int | None
+    registry_error: str = ""
+
+
 def _aliased(versions: list[ModelVersion], alias: str) -> int | None:
     return next((item.version for item in versions if alias in item.aliases), None)
 
@@ -119,11 +134,21 @@ def compare_versions(registry: Registry, name: str, first: int, second: int) -> 
     )
 
 
-def promote(registry: Registry, name: str, version: int | None = None, *, who: str, why: str) -> Promotion:
-    """Make ``version``, the challenger by default, the champion of ``name``.
+def promote(
+    registry: Registry,
+    name: str,
+    version: int | None = None,
+    *,
+    who: str,
+    why: str,
+    releases: Releases | None = None,
+    anyway: bool = False,
+) -> Promotion:
+    """Make ``version``, the challenger by default, the champion of ``name``, and publish it.
 
-    Raises ``RegistryError`` where there is no such version or no challenger, and ``ArtifactError``
-    where the version's files are damaged; the champion then stays.
+    With ``releases`` its forecasts are checked before the alias moves (``anyway``: only whether they are
+    whole). Raises ``RegistryError`` where there is no such version or no challenger, ``ArtifactError`` where
+    the version's files are damaged or its forecasts refused; the champion then stays.
     """
     versions = registry.versions(name)
     previous = _aliased(versions, "champion")
@@ -136,12 +161,42 @@ def promote(registry: Registry, name: str, version: int | None = None, *, who: s
             found=f"{len(versions)} versions, champion {previous or 'none'}",
             remedy="train to register one, or say which version to promote",
         )
+    checked = {}
+    if releases is not None:
+        wanted = _pick(name, versions, version)
+        checked[wanted.digest] = check_version(registry, releases, wanted, anyway=anyway)
     made = registry.promote(name, version, who=who, why=why)
+    if releases is not None:
+        publish_champion(
+            registry, releases, name, kind="promote", who=who, why=why, anyway=anyway, checked=checked
+        )
     return Promotion(made, previous, moved=previous != made.version)
 
 
-def rollback(registry: Registry, name: str, *, who: str, why: str) -> Promotion:
-    """Undo the last promotion of ``name`` that is not undone yet; raises where none is left."""
+def rollback(
+    registry: Registry | None, name: str, *, who: str, why: str, releases: Releases | None = None
+) -> Rollback:
+    """Undo the last promotion of ``name`` that is not undone yet; raises where none is left.
+
+    With ``releases`` it is what serves that goes back, at once, to the version that the folder still holds;
+    then the registry is told. Where that cannot be reached, or is None, the follower tells it later.
+    """
+    now = served(releases) if releases is not None else None
+    if releases is not None and (registry is None or (now is not None and now.previous is not None)):
+        done = releases.rollback(who=who, why=why)
+        error = "it was left out."
+        if registry is not None:
+            try:
+                tell_registry(registry, releases, done)
+                error = ""
+            except (RegistryError, ArtifactError) as refused:
+                error = f"{refused.what}."
+        return Rollback(name, done.version, done.replaced, error)
+    if registry is None:
+        raise TypeError("a rollback needs the registry or the release folder")
     before = registry.champion(name)
     made = registry.rollback(name, who=who, why=why)
-    return Promotion(made, before.version if before else None, moved=True)
+    if releases is not None:
+        # it served before: whether it is plausible beside what it replaces is not the question now
+        publish_champion(registry, releases, name, kind="rollback", who=who, why=why, anyway=True)
+    return Rollback(name, made.version, before.version if before else None)

@@ -13,7 +13,7 @@ from storecast.forecasting.events import Event
 from storecast.forecasting.frames import forecast_table
 from storecast.forecasting.quality import SalesSource
 from storecast.jobs.train import TrainRequest, TrainResult, train
-from storecast.ports import Registry, ReportWriter
+from storecast.ports import Registry, Releases, ReportWriter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +59,7 @@ def run(
     *,
     created: str,
     events: tuple[Event, ...] = (),
+    releases: Releases | None = None,
     advance: Callable[[str, float], None],
 ) -> RunResult:
     """Train on the sales at ``path``; write forecasts, back-test and report into ``folder``, which is
@@ -74,6 +75,7 @@ def run(
         created=created,
         events=events,
         writer=writer,
+        releases=releases,
         advance=advance,
     )
     advance("Write", 0.0)

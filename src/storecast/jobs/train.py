@@ -10,7 +10,7 @@ import numpy as np
 from storecast import __version__
 from storecast.forecasting.backtest import Backtest, backtest, rolling_cutoffs
 from storecast.forecasting.baselines import BASELINES
-from storecast.forecasting.calendar import Calendar
+from storecast.forecasting.calendar import Calendar, calendar_state
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.panel import Panel, known_ahead
@@ -19,9 +19,9 @@ from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.rolling import FIRST_ORIGIN
 from storecast.forecasting.scores import BUCKETS, scores
 from storecast.forecasting.state import to_state
-from storecast.jobs.champion import calendar_state
 from storecast.jobs.checks import check_events, check_horizon
-from storecast.ports import ArtifactContent, ModelVersion, Registry, ReportWriter, RunReport
+from storecast.jobs.promote import promote
+from storecast.ports import ArtifactContent, ModelVersion, Registry, Releases, ReportWriter, RunReport
 
 __all__ = ["TrainRequest", "TrainResult", "content_of", "train"]
 
@@ -84,12 +84,14 @@ def train(
     created: str,
     events: Sequence[Event] = (),
     writer: ReportWriter | None = None,
+    releases: Releases | None = None,
     advance: Callable[[str, float], None] = _NO_ADVANCE,
 ) -> TrainResult:
-    """Read the sales at ``path``, fit, judge, register and promote; raises DataError, RequestError or
-    RegistryError, each before the long work where it can be known.
+    """Read the sales at ``path``, fit, judge, register, promote and publish in ``releases``.
 
-    What serves is the model if it beats both naives beyond noise, else the better naive; both are registered.
+    Raises DataError, RequestError, RegistryError or ArtifactError, each before the long work where it can be
+    known. What serves is the model if it beats both naives beyond noise, else the better naive; both are
+    registered.
     """
     check_horizon(request.config.horizon)
     data = source.read(path)
@@ -132,7 +134,8 @@ def train(
     advance("Register", 1.0)
     assert forecaster is not None
     if request.promote:
-        registry.promote(request.name, versions[-1].version, who=request.who, why=gate.reason)
+        number = versions[-1].version
+        promote(registry, request.name, number, who=request.who, why=gate.reason, releases=releases)
     return TrainResult(
         data,
         panel,

@@ -85,7 +85,7 @@ class ArtifactFolders:
         one. Arrays are views of the bytes that were hashed and therefore read-only. Raises
         ``ArtifactError`` on anything missing, extra, linked, resized, altered or unknown.
         """
-        with _opened(folder, digest) as (manifest, array, text):
+        with _opened(folder, digest) as (manifest, array, text, _):
             return ArtifactContent(
                 arrays={name: array(name) for name in manifest.arrays},
                 texts={name: text(name) for name in manifest.texts},
@@ -94,19 +94,29 @@ class ArtifactFolders:
 
     def check(self, folder: str, digest: str | None = None) -> None:
         """Refuse what ``load`` would refuse, with no more than one file in memory."""
-        with _opened(folder, digest) as (manifest, array, text):
+        with _opened(folder, digest) as (manifest, array, text, _):
             for name in manifest.arrays:
                 array(name)
             for name in manifest.texts:
                 text(name)
 
+    def copy(self, folder: str, target: str, digest: str | None = None) -> None:
+        """Copy ``folder`` byte for byte as ``target``, whole or not at all; what is written is what was
+        checked. Refuses what ``load`` and ``save`` refuse."""
+        with _opened(folder, digest) as (_, _, _, raw):
+            write_folder(Path(target), raw())
+
 
 @contextmanager
-def _opened(folder: str, digest: str | None) -> Iterator[tuple[Manifest, _ReadArray, _ReadText]]:
-    """The manifest of a folder whose listing is right, and how to read its arrays and texts, checked."""
+def _opened(
+    folder: str, digest: str | None
+) -> Iterator[tuple[Manifest, _ReadArray, _ReadText, Callable[[], Iterator[tuple[str, bytes]]]]]:
+    """The manifest of a folder whose listing is right, and how to read its arrays and texts, and all its
+    files as they are, checked."""
     root = Path(folder)
     with FolderReader(root) as files:
-        manifest, found = parse(files.read(MANIFEST, limit=MAX_BYTES), str(root / MANIFEST))
+        head = files.read(MANIFEST, limit=MAX_BYTES)
+        manifest, found = parse(head, str(root / MANIFEST))
         if digest is not None and found != digest:
             raise ArtifactError(
                 "the model folder is not the one that was registered",
@@ -118,6 +128,12 @@ def _opened(folder: str, digest: str | None) -> Iterator[tuple[Manifest, _ReadAr
         arrays = {name: _file_name(name, ".npy", folder) for name in manifest.arrays}
         texts = {name: _file_name(name, ".txt", folder) for name in manifest.texts}
         files.check_names({MANIFEST, *arrays.values(), *texts.values()})
+
+        def raw() -> Iterator[tuple[str, bytes]]:
+            yield from ((file, _checked(files, file, manifest.arrays[name])) for name, file in arrays.items())
+            yield from ((file, _checked(files, file, manifest.texts[name])) for name, file in texts.items())
+            yield MANIFEST, head
+
         yield (
             manifest,
             lambda name: _array_from(
@@ -126,6 +142,7 @@ def _opened(folder: str, digest: str | None) -> Iterator[tuple[Manifest, _ReadAr
             lambda name: _text_from(
                 _checked(files, texts[name], manifest.texts[name]), str(root / texts[name])
             ),
+            raw,
         )
 
 

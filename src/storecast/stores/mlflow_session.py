@@ -20,7 +20,7 @@ from storecast.errors import RegistryError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["connect", "is_server", "shown", "sqlite_uri", "translated"]
+__all__ = ["connect", "file_stamp", "is_file", "is_server", "shown", "sqlite_uri", "translated"]
 
 # Read by MLflow when it is imported or called; what a user has set himself stays.
 _ENVIRONMENT = {
@@ -56,6 +56,36 @@ def is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
+def is_file(uri: str) -> bool:
+    """Whether ``uri`` is a SQLite database on this machine."""
+    return uri.startswith("sqlite:")
+
+
+def file_stamp(uri: str) -> object:
+    """What changes with every commit to the database: its files' identity, size and time, and SQLite's own
+    counter of changes. None where there is no such file. Opens no connection and takes no lock."""
+    path, marks = _sqlite_path(uri), []
+    for name in (path, path.with_name(path.name + "-wal")):
+        try:
+            with open(name, "rb") as file:
+                head, status = file.read(100), os.fstat(file.fileno())
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise RegistryError(
+                "the model registry's database cannot be read",
+                where=str(name),
+                found=error.strerror or str(error),
+                remedy="check the volume it lies on, and its permissions",
+            ) from error
+        marks.append((status.st_ino, status.st_size, status.st_mtime_ns, head[24:28], head[92:96]))
+    return tuple(marks) or None
+
+
+def _sqlite_path(uri: str) -> Path:
+    return Path(uri.removeprefix("sqlite:///").partition("?")[0])
+
+
 def shown(uri: str) -> str:
     """``uri``, or a text with addresses in it, without the passwords they may carry."""
     return re.sub(r"://[^/\s]*@", "://***@", uri)
@@ -67,7 +97,7 @@ def connect(uri: str, timeout: float) -> MlflowClient:
     Raises ``RegistryError`` within about ``timeout`` seconds where nothing answers there: MLflow itself
     would try again for minutes.
     """
-    if uri.startswith("sqlite:"):
+    if is_file(uri):
         _check_sqlite(uri)
     else:
         _check_answer(uri, timeout)
@@ -109,7 +139,7 @@ def _registry_error(what: str, uri: str, error: Exception) -> RegistryError:
 
 def _check_sqlite(uri: str) -> None:
     """MLflow tries a damaged or closed database ten times over a minute and a half; ask it once first."""
-    path = Path(uri.removeprefix("sqlite:///").partition("?")[0])
+    path = _sqlite_path(uri)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path, timeout=20)) as database:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -20,12 +19,21 @@ from storecast.stores.mlflow_runs import (
     fetch,
     log,
     metrics_of,
+    registered_model,
     set_alias,
     write_files,
 )
-from storecast.stores.mlflow_session import connect, is_server, shown, sqlite_uri, translated
+from storecast.stores.mlflow_session import (
+    connect,
+    file_stamp,
+    is_file,
+    is_server,
+    shown,
+    sqlite_uri,
+    translated,
+)
 from storecast.stores.registry_pyfunc import DATA, write_model_files
-from storecast.stores.serving_history import check_words, move_tag, moves_in, served
+from storecast.stores.serving_history import check_name, check_words, move_tag, moves_in, served
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,7 +45,6 @@ __all__ = ["MlflowRegistry"]
 T = TypeVar("T")
 CHAMPION, CHALLENGER = "champion", "challenger"
 _DIGEST = "storecast.digest"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}", re.ASCII)
 
 
 class MlflowRegistry:
@@ -49,7 +56,6 @@ class MlflowRegistry:
     ``ArtifactError``.
 
     >>> registry = MlflowRegistry("home", clock=lambda: datetime.now(UTC))              # doctest: +SKIP
-    >>> registry = MlflowRegistry("home", uri="http://mlflow:5000", clock=clock)        # doctest: +SKIP
     """
 
     def __init__(
@@ -86,7 +92,7 @@ class MlflowRegistry:
         or is killed leaves at most a failed run. ``files``: report and pictures by path, kept with the
         run.
         """
-        _check_name(name)
+        check_name(name)
         folders, tags = ArtifactFolders(), dict(tags)
         with (
             self._translated(f"the model {name} was not registered"),
@@ -139,6 +145,11 @@ class MlflowRegistry:
         with self._translated(f"version {version} of {name} could not be loaded"):
             return self._read(name, version, ArtifactFolders().load)
 
+    def export(self, name: str, version: int, folder: str) -> None:
+        """Copy the artifact of one version byte for byte as ``folder``, whole or not at all."""
+        with self._translated(f"version {version} of {name} could not be copied"):
+            self._read(name, version, lambda source, digest: ArtifactFolders().copy(source, folder, digest))
+
     def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
         """Move ``champion`` to ``version`` once its artifact has been read whole, and record the move."""
         with self._translated(f"version {version} of {name} was not promoted"):
@@ -146,16 +157,15 @@ class MlflowRegistry:
             self._read(name, version, ArtifactFolders().check)
             return self._move(name, Move("promote", version, current, who, why, self._now()))
 
-    def rollback(self, name: str, *, who: str, why: str) -> ModelVersion:
-        """Undo the last promotion not undone yet, once the version it replaced has been read whole.
-
-        ``serving_history.served`` says how a move of the alias made elsewhere counts.
-        """
+    def rollback(self, name: str, *, who: str, why: str, to: int | None = None) -> ModelVersion:
+        """Undo the last promotion not undone yet, or all back ``to`` a version, once that was read whole;
+        ``serving_history.served`` says how a move of the alias made elsewhere counts."""
         with self._translated(f"{name} was not rolled back"):
             model = self._model(name)
             current = _champion(model)
             pile = served(moves_in(model.tags if model else {}), current)
-            if current is None or len(pile) < 2:
+            target = to if to is not None else pile[-2] if len(pile) > 1 else None
+            if target is None:
                 raise RegistryError(
                     f"there is no earlier champion of {name} to go back to",
                     where=shown(self._uri),
@@ -165,14 +175,22 @@ class MlflowRegistry:
                     else f"version {current}, before which none served",
                     remedy="promote the version you want by its number",
                 )
-            self._read(name, pile[-2], ArtifactFolders().check)
-            return self._move(name, Move("rollback", pile[-2], current, who, why, self._now()))
+            self._read(name, target, ArtifactFolders().check)
+            return self._move(name, Move("rollback", target, current, who, why, self._now()))
 
     def history(self, name: str) -> list[Move]:
         """Which version served when: all recorded moves of ``champion``, oldest first."""
         with self._translated(f"the history of {name} could not be read"):
             model = self._model(name)
         return moves_in(model.tags if model else {})
+
+    def stamp(self, name: str) -> object:
+        """What changes with every move of ``champion``: marks of the embedded database's files, else its
+        version, by one call. None where there is nothing registered."""
+        if is_file(self._uri):
+            return file_stamp(self._uri)
+        with self._translated(f"the champion of {name} could not be read"):
+            return _champion(self._model(name))
 
     @property
     def _runs(self) -> Path:
@@ -189,20 +207,13 @@ class MlflowRegistry:
         return self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
 
     def _model(self, name: str) -> RegisteredModel | None:
-        from mlflow.exceptions import MlflowException
-
-        _check_name(name)
-        try:
-            return self._client.get_registered_model(name)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return None
-            raise
+        check_name(name)
+        return registered_model(self._client, name)
 
     def _find(self, name: str, version: int) -> MlflowVersion:
         from mlflow.exceptions import MlflowException
 
-        _check_name(name)
+        check_name(name)
         try:
             return self._client.get_model_version(name, str(version))
         except MlflowException as error:
@@ -233,9 +244,8 @@ class MlflowRegistry:
 
     def _version(self, name: str, version: int) -> ModelVersion:
         found = self._find(name, version)
-        return _as_ours(
-            found, self._model(name), metrics_of(self._client, [found.run_id] if found.run_id else [])
-        )
+        metrics = metrics_of(self._client, [found.run_id] if found.run_id else [])
+        return _as_ours(found, self._model(name), metrics)
 
     def _move(self, name: str, move: Move) -> ModelVersion:
         """Record ``move``, move the alias, and see that it is where it was put.
@@ -265,16 +275,6 @@ class MlflowRegistry:
             expected=f"from version {move.previous} to {move.version}",
             found=f"version {now} is champion",
             remedy="look at the history, then decide again",
-        )
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise RegistryError(
-            "this is no name for a model",
-            where=repr(name)[:120],
-            expected="1 to 100 letters, digits, blanks, dots, dashes or underscores, a letter or digit first",
-            remedy="choose another name",
         )
 
 

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 from storecast.errors import RegistryError
 from storecast.ports import Move
 
-__all__ = ["check_words", "move_tag", "moves_in", "served"]
+__all__ = ["check_name", "check_words", "move_tag", "moves_in", "served"]
 
 _PREFIX = "storecast.move."
 _MAX_WORDS = 1000
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}", re.ASCII)
+
+
+def check_name(name: str) -> None:
+    """Refuse what is no name for a model, neither in the registry nor as a folder."""
+    if not _NAME.fullmatch(name):
+        raise RegistryError(
+            "this is no name for a model",
+            where=repr(name)[:120],
+            expected="1 to 100 letters, digits, blanks, dots, dashes or underscores, a letter or digit first",
+            remedy="choose another name",
+        )
 
 
 def check_words(move: Move) -> None:

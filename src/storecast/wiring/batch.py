@@ -24,8 +24,10 @@ from storecast.stores.calendars import country_calendar, file_calendar
 from storecast.stores.event_files import read_events
 from storecast.stores.frames import FrameFiles, check_target, write_bytes
 from storecast.stores.registry import MlflowRegistry
+from storecast.stores.releases import ReleaseFolder
 from storecast.stores.sales_files import SalesFiles
 from storecast.stores.sample_files import SampleFiles
+from storecast.wiring import places
 
 __all__ = [
     "asked_calendar",
@@ -35,6 +37,7 @@ __all__ = [
     "draw_backtest",
     "events",
     "registry",
+    "releases",
     "report_writer",
     "sales_files",
     "sales_writer",
@@ -54,6 +57,11 @@ def sales_files(sheet: str | None, dayfirst: bool | None) -> SalesSource:
 def registry(settings: Settings) -> Registry:
     """The model registry: MLflow at the tracking URI, or embedded in the home folder."""
     return MlflowRegistry(settings.home.resolve(), clock=clock, uri=settings.tracking_uri or None)
+
+
+def releases(settings: Settings, name: str) -> ReleaseFolder:
+    """Where the champion of ``name`` is published for the service."""
+    return places.release_folder(settings, name, clock)
 
 
 def report_writer(program: str) -> ReportWriter:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from storecast.ports.artifacts import ArtifactContent, ArtifactStore, ModelVersion
+from storecast.ports.forecast_log import Depths, Entry, ForecastLog
+from storecast.ports.releases import Earlier, Published, ReleaseInfo, Releases
 
 if TYPE_CHECKING:  # types only: the service imports this module, and it must not reach pandas
     from storecast.forecasting.backtest import Backtest
@@ -20,50 +21,19 @@ if TYPE_CHECKING:  # types only: the service imports this module, and it must no
 __all__ = [
     "ArtifactContent",
     "ArtifactStore",
+    "Depths",
+    "Earlier",
+    "Entry",
+    "ForecastLog",
     "ModelVersion",
     "Move",
+    "Published",
     "Registry",
+    "ReleaseInfo",
+    "Releases",
     "ReportWriter",
     "RunReport",
 ]
-
-
-@dataclass(frozen=True)
-class ArtifactContent:
-    """What one fitted forecaster is made of: data only, nothing that could run.
-
-    ``arrays``: numbers, booleans, dates or fixed-width text; ``texts``: whole text files by name
-    (LightGBM models); ``meta``: a JSON object (configuration, metrics, data hash, code version).
-    """
-
-    arrays: Mapping[str, NDArray[np.generic]]
-    texts: Mapping[str, str] = field(default_factory=dict)
-    meta: Mapping[str, Any] = field(default_factory=dict)
-
-
-class ArtifactStore(Protocol):
-    """Immutable artifact folders, each with one digest."""
-
-    def save(self, content: ArtifactContent, folder: str) -> str:
-        """Write the folder whole or not at all; return its digest (hex SHA-256)."""
-        ...
-
-    def load(self, folder: str, digest: str | None = None) -> ArtifactContent:
-        """Read a folder back after checking every digest; raises ``ArtifactError``."""
-        ...
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """One registered version: ``metrics`` and ``tags`` are what was recorded with it."""
-
-    name: str
-    version: int
-    digest: str
-    created: str
-    aliases: tuple[str, ...] = ()
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,6 +79,10 @@ class Registry(Protocol):
         """The artifact of one version, its digests checked."""
         ...
 
+    def export(self, name: str, version: int, folder: str) -> None:
+        """Copy the artifact of one version byte for byte as ``folder``, whole or not at all."""
+        ...
+
     def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
         """Move ``champion`` to ``version``; the version it came from is recorded for ``rollback``.
 
@@ -117,11 +91,16 @@ class Registry(Protocol):
         """
         ...
 
-    def rollback(self, name: str, *, who: str, why: str) -> ModelVersion:
+    def rollback(self, name: str, *, who: str, why: str, to: int | None = None) -> ModelVersion:
         """Undo the last promotion that is not undone yet: ``champion`` goes back to the version it had.
 
-        Every further call goes back one more promotion; ``RegistryError`` where none is left.
+        Every further call goes back one more promotion; ``RegistryError`` where none is left. With ``to``
+        all promotions since that version served are undone at once.
         """
+        ...
+
+    def stamp(self, name: str) -> object:
+        """What changes with every move of ``champion``, as cheaply as can be; None where nothing is there."""
         ...
 
     def history(self, name: str) -> list[Move]:

@@ -1,0 +1,97 @@
+"""``storecast log``: the answers that were given, as Parquet; and how long they are kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storecast.cli.options import Json
+from storecast.cli.output import print_json, screen
+from storecast.errors import RequestError
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Export the forecast log, or remove old entries from it.", no_args_is_help=True)
+_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+
+
+def _day(text: str) -> datetime | None:
+    return typer.Option(formats=_FORMATS, help=text)  # type: ignore[no-any-return]
+
+
+def _microseconds(time: datetime | None) -> int | None:
+    """Since 1970; times are UTC, as those of the log are."""
+    if time is None:
+        return None
+    return (time.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the two Parquet files.")],
+    since: Annotated[datetime | None, _day("Entries from then on (UTC).")] = None,
+    until: Annotated[datetime | None, _day("Entries before then (UTC).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the log to forecasts.parquet, a row an answer, and rows.parquet, a row a forecast week.
+
+    Examples:
+
+      storecast log export answers
+
+      storecast log export last-year --since 2025-01-01 --until 2026-01-01
+    """
+    from storecast.settings import Settings
+    from storecast.wiring.logs import export_log
+
+    first, last = _microseconds(since), _microseconds(until)
+    if first is not None and last is not None and first >= last:
+        raise RequestError(
+            "there is no time between --since and --until",
+            found=f"{since} and {until}",
+            remedy="give the earlier time to --since",
+        )
+    done = export_log(Settings(), folder, since=first, until=last)
+    if as_json:
+        print_json({"folder": str(folder), "entries": done.entries, "rows": done.rows})
+        return
+    screen.print(f"Wrote {done.entries:,} answers with {done.rows:,} forecasts to {folder}.")
+
+
+@app.command()
+def prune(
+    days: Annotated[int | None, typer.Option(min=1, help="Keep this many days.")] = None,
+    before: Annotated[datetime | None, _day("Remove what is older than this time (UTC).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Remove old answers; actuals, overrides and model events stay. Export them before, if they matter.
+
+    Examples:
+
+      storecast log prune --days 400
+
+      storecast log prune --before 2025-01-01 --json
+    """
+    from storecast.settings import Settings
+    from storecast.wiring.logs import prune_log
+
+    now = datetime.now(UTC).replace(tzinfo=None)
+    if (days is None) == (before is None):
+        raise typer.BadParameter("give one of both", param_hint="--days / --before")
+    end = before if before is not None else now - timedelta(days=min(days or 0, 100_000))
+    if end > now:
+        raise RequestError(
+            "only what is past can be removed",
+            where="--before",
+            expected=f"a time before {now:%Y-%m-%dT%H:%M:%S}",
+            found=f"{end:%Y-%m-%dT%H:%M:%S}",
+            remedy="give an earlier time",
+        )
+    count = prune_log(Settings(), before=_microseconds(end) or 0)
+    if as_json:
+        print_json({"removed": count, "before": f"{end:%Y-%m-%dT%H:%M:%SZ}"})
+        return
+    screen.print(f"Removed {count:,} answers of before {end:%Y-%m-%d %H:%M} UTC.")

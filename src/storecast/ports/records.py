@@ -1,0 +1,215 @@
+"""What is known beside the forecasts: the log read back, keys, actuals, overrides, model events.
+
+Times are microseconds since 1970, UTC; ids are time-ordered. Lists are newest first and go on ``before``
+the last id of the page before. Every method raises ``LogError`` where the database is away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from storecast.ports.forecast_log import Entry
+
+__all__ = [
+    "Actual",
+    "Actuals",
+    "ActualsChange",
+    "ApiKey",
+    "ApiKeys",
+    "ForecastRecords",
+    "ModelEvent",
+    "ModelEvents",
+    "Override",
+    "Overrides",
+]
+
+
+class ForecastRecords(Protocol):
+    """Reading the log of answers."""
+
+    def find(self, key: str) -> Entry | None:
+        """One entry with its blob."""
+        ...
+
+    def listing(
+        self,
+        *,
+        limit: int,
+        before: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        series: str | None = None,
+        caller: str | None = None,
+        kind: str | None = None,
+    ) -> list[Entry]:
+        """Entries of times ``since`` <= at < ``until``, without their blobs."""
+        ...
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key as it is stored: ``hash`` of its secret, never the secret."""
+
+    id: str
+    name: str
+    role: str
+    hash: str
+    created: int
+    expires: int | None = None
+    revoked: int | None = None
+
+
+class ApiKeys(Protocol):
+    """Who may ask."""
+
+    def issue(self, key: ApiKey) -> None:
+        """Store a new key; ``ConflictError`` where its id exists."""
+        ...
+
+    def find(self, key: str) -> ApiKey | None:
+        """One key, revoked or not."""
+        ...
+
+    def listing(self) -> list[ApiKey]:
+        """All keys, revoked ones too, in the order they were issued."""
+        ...
+
+    def revoke(self, key: str) -> bool:
+        """End a key's validity; False where there is no such key. Revoking twice keeps the first time."""
+        ...
+
+
+class Actual(NamedTuple):
+    """The true sales ``y`` of one series in the week ``ds`` (ISO date)."""
+
+    unique_id: str
+    ds: str
+    y: float
+
+
+class ActualsChange(NamedTuple):
+    """What an upload did, in rows."""
+
+    inserted: int
+    changed: int
+    unchanged: int
+
+
+class Actuals(Protocol):
+    """True sales, to be joined with what was forecast."""
+
+    def put(self, rows: Iterable[Actual], *, who: str) -> ActualsChange:
+        """Insert or replace; the same upload twice changes nothing.
+
+        Raises ``DataError`` where one (unique_id, ds) is given with two values, or a value is not finite;
+        then nothing is stored.
+        """
+        ...
+
+    def each(
+        self, *, unique_ids: Sequence[str] | None = None, since: str | None = None, until: str | None = None
+    ) -> Iterator[Actual]:
+        """Actuals of weeks ``since`` <= ds < ``until`` by series and week."""
+        ...
+
+
+@dataclass(frozen=True)
+class Override:
+    """A person's word against a forecast: ``value`` for one series and week; None withdraws it."""
+
+    id: str
+    at: int
+    unique_id: str
+    ds: str
+    value: float | None
+    who: str
+    why: str
+
+
+class Overrides(Protocol):
+    """Overrides are never changed: a later one counts."""
+
+    def add(self, unique_id: str, ds: str, value: float | None, *, who: str, why: str) -> Override:
+        """Record one."""
+        ...
+
+    def current(self, unique_ids: Sequence[str] | None = None) -> list[Override]:
+        """Those that count, by series and week."""
+        ...
+
+    def history(self, unique_id: str, ds: str) -> list[Override]:
+        """All for one series and week, newest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelEvent:
+    """A move of the champion, done or asked for.
+
+    ``kind``: ``promote`` or ``rollback``, or what else is worth recording of a model; ``state``:
+    ``requested``, ``running``, ``done`` or ``failed`` (then ``error`` says why).
+    """
+
+    id: str
+    at: int
+    model: str
+    kind: str
+    who: str
+    why: str
+    from_version: int | None
+    to_version: int | None
+    digest: str
+    state: str
+    finished: int | None = None
+    error: str = ""
+
+
+class ModelEvents(Protocol):
+    """Who moved which model when and why; requests wait here for the follower."""
+
+    def record(
+        self,
+        model: str,
+        kind: str,
+        *,
+        who: str,
+        why: str,
+        from_version: int | None = None,
+        to_version: int | None = None,
+        digest: str = "",
+    ) -> ModelEvent:
+        """Write down what has happened."""
+        ...
+
+    def request(
+        self, model: str, kind: str, *, who: str, why: str, to_version: int | None = None
+    ) -> ModelEvent:
+        """Write down what is asked for."""
+        ...
+
+    def claim(self, worker: str, *, lease: float) -> ModelEvent | None:
+        """The oldest request that nobody works on, for ``worker`` alone during ``lease`` seconds.
+
+        One whose lease has run out may be claimed again: carry it out so that twice does no harm.
+        """
+        ...
+
+    def finish(
+        self, key: str, worker: str, *, from_version: int | None, to_version: int | None, digest: str
+    ) -> bool:
+        """The request is carried out; False where ``worker`` has lost it to another."""
+        ...
+
+    def fail(self, key: str, worker: str, error: str) -> bool:
+        """The request cannot be carried out; likewise."""
+        ...
+
+    def find(self, key: str) -> ModelEvent | None:
+        """One event."""
+        ...
+
+    def listing(self, *, limit: int, model: str | None = None, before: str | None = None) -> list[ModelEvent]:
+        """Events, newest first."""
+        ...

@@ -1,0 +1,233 @@
+"""The version that serves, arranged for look-ups: a row is found by name and week, a band is arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.errors import RequestError
+from storecast.forecasting.forecaster import Forecaster
+from storecast.forecasting.hierarchy import cents
+from storecast.forecasting.intervals import Bands
+from storecast.forecasting.state import from_state
+from storecast.ports import ArtifactContent, ReleaseInfo
+from storecast.service.exogenous import Exogenous
+
+__all__ = ["BY", "Champion", "SeriesRows", "View", "check_levels", "column_names", "csv_cell"]
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+BY = ("series", "store", "total")
+_KEPT = 1024  # series whose rows are kept as text, for each version
+_LOWEST, _HIGHEST, _MOST = 1.0, 99.8, 10
+
+
+def check_levels(levels: Iterable[float]) -> tuple[float, ...]:
+    """Levels in percent, narrow first, each once; raises RequestError outside 1 to 99.8, or above ten."""
+    out = tuple(sorted(set(levels)))
+    wrong = [x for x in out if not _LOWEST <= x <= _HIGHEST]
+    if wrong or len(out) > _MOST:
+        raise RequestError(
+            "A band of this level cannot be given." if wrong else "Too many levels are asked for.",
+            where="levels",
+            expected=f"at most {_MOST} levels between {_LOWEST:g} and {_HIGHEST:g} percent",
+            found=f"{wrong[0]:g}" if wrong else str(len(out)),
+            remedy="Ask for levels such as 80 and 95.",
+        )
+    return out
+
+
+def column_names(levels: Sequence[float]) -> list[str]:
+    """Names of the forecast columns: the point, then the lower and upper limit of each level."""
+    names = ["storecast"]
+    for level in levels:
+        names += [f"storecast-lo-{level:g}", f"storecast-hi-{level:g}"]
+    return names
+
+
+@dataclass(frozen=True)
+class SeriesRows:
+    """All weeks of one series as they are sent: ``json`` and ``csv`` a row each, ``columns`` (1 + 2 L, H)
+    lists of dollars in the order of ``column_names``."""
+
+    json: list[bytes]
+    csv: list[str]
+    columns: list[list[float]]
+
+
+@dataclass(frozen=True)
+class View:
+    """One level of the hierarchy: ``names`` (S,), ``place`` of each, ``point`` and ``sigma`` (H, S)."""
+
+    by: str
+    names: list[str]
+    place: dict[str, int]
+    point: Float
+    sigma: Float
+    bands: Bands
+
+    def find(self, name: str, where: str = "series") -> int:
+        """The column of ``name``; raises RequestError naming the nearest known ones."""
+        if (at := self.place.get(name)) is not None:
+            return at
+        near = get_close_matches(name[:80], self.names[:5000], n=3) or self.names[:3]
+        kind = {"series": "series", "store": "store", "total": "total"}[self.by]
+        raise RequestError(
+            f"There is no {kind} {name[:80]!r}.",
+            where=where,
+            expected=f"one of {len(self.names)}, such as {', '.join(near)}",
+            found=name[:80],
+            remedy="See /v1/series for what this version forecasts.",
+        )
+
+    def columns(self, at: Int | slice, weeks: Int | slice, levels: Sequence[float]) -> list[Float]:
+        """Dollars in the order of ``column_names``: (h, s) for slices, (r,) for places ``weeks`` and ``at``
+        of one length."""
+        point, sigma = self.point[weeks, at], self.sigma[weeks, at]
+        bands = Bands(self.bands.scale, self.bands.slopes, self.bands.quantiles, self.bands.floor[at])
+        out = [point]
+        for level in levels:
+            low, high = bands.limits(point, sigma, level)
+            out += [cents(low), cents(high)]
+        return out
+
+
+@dataclass(frozen=True)
+class Champion:
+    """One published version, ready to answer. ``info`` says which it is; ``head`` is that as JSON;
+    ``facts``: what was recorded with it (metrics, gate, calendar)."""
+
+    info: ReleaseInfo
+    forecaster: Forecaster
+    views: dict[str, View]
+    weeks: list[str]
+    week_at: dict[str, int]
+    head: bytes
+    facts: Mapping[str, Any]
+    _rows: dict[tuple[str, int, tuple[float, ...]], SeriesRows] = field(default_factory=dict)
+
+    @classmethod
+    def from_content(cls, info: ReleaseInfo, content: ArtifactContent) -> Champion:
+        """The version that ``content`` holds; raises what damaged content raises."""
+        forecaster = from_state(content.arrays, content.texts, content.meta)
+        views = {}
+        for by, level in forecaster.levels.items():
+            names = level.keys.tolist()
+            place = {name: i for i, name in enumerate(names)}
+            views[by] = View(by, names, place, forecaster.points(by), level.sigma, level.bands)
+        weeks = [str(week) for week in forecaster.weeks.astype("datetime64[D]")]
+        return cls(
+            info, forecaster, views, weeks, {w: i for i, w in enumerate(weeks)}, _head(info), content.meta
+        )
+
+    def as_published(self, info: ReleaseInfo) -> Champion:
+        """The same content under another publication of it."""
+        return replace(self, info=info, head=_head(info))
+
+    @cached_property
+    def cutoff(self) -> str:
+        """The last week that the version has seen."""
+        return str(self.forecaster.cutoff)
+
+    @cached_property
+    def exogenous(self) -> Exogenous | None:
+        """How this version's forecasts change with given inputs; None where it reads none."""
+        return Exogenous.of(self.forecaster, self.facts)
+
+    @cached_property
+    def by_department(self) -> dict[tuple[str, str], int]:
+        """Places of the series by store and department."""
+        f = self.forecaster
+        pairs = zip(f.stores.tolist(), f.blocks.tolist(), strict=True)
+        return {pair: i for i, pair in enumerate(pairs)}
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether stores have departments, so that a store is a sum of series."""
+        return "store" in self.views
+
+    def view(self, by: str) -> View:
+        """A level of the hierarchy; raises RequestError where this version does not have it."""
+        if by in self.views:
+            return self.views[by]
+        if by == "store":  # every series is its own store
+            return self.views["series"]
+        raise RequestError(
+            f"This version has no level {by!r}.",
+            where="by",
+            expected=" or ".join(self.views),
+            found=by[:80],
+            remedy="Choose one of the levels it has.",
+        )
+
+    def week(self, date: str, where: str = "dates") -> int:
+        """The place of a week; raises RequestError where it was not forecast."""
+        if (at := self.week_at.get(date)) is not None:
+            return at
+        raise RequestError(
+            "A week is asked for that this version does not forecast.",
+            where=where,
+            expected=f"a week from {self.weeks[0]} to {self.weeks[-1]}, every 7 days, as YYYY-MM-DD",
+            found=date[:80],
+            remedy=self.nearest(date),
+        )
+
+    def nearest(self, date: str) -> str:
+        """What to ask for instead of a day that is no week of ours."""
+        try:
+            day = np.datetime64(date, "D")
+        except ValueError:
+            return "Write dates as YYYY-MM-DD."
+        ahead = int((day - self.forecaster.cutoff).astype(np.int64)) if not np.isnat(day) else 0
+        if 0 < ahead <= 7 * len(self.weeks):
+            return f"The week that ends on {self.weeks[-(-ahead // 7) - 1]} holds that day: ask for it."
+        return "Ask for one of these weeks, or train on newer data."
+
+    def rows(self, by: str, at: int, levels: tuple[float, ...]) -> SeriesRows:
+        """All weeks of one series of the view ``by``, kept for the next time."""
+        key = (by, at, levels)
+        if (found := self._rows.get(key)) is not None:
+            return found
+        view = self.views[by]
+        columns = [
+            c.tolist() for c in view.columns(np.full(len(self.weeks), at), np.arange(len(self.weeks)), levels)
+        ]
+        made = _as_text(view.names[at], self.weeks, columns, column_names(levels))
+        if len(self._rows) >= _KEPT:
+            self._rows.pop(next(iter(self._rows)), None)
+        self._rows[key] = made
+        return made
+
+
+def _head(info: ReleaseInfo) -> bytes:
+    named = {"name": info.name, "version": info.version, "digest": info.digest, "model": info.model}
+    return msgspec.json.encode(named)
+
+
+def _as_text(name: str, weeks: Sequence[str], columns: list[list[float]], names: Sequence[str]) -> SeriesRows:
+    key = msgspec.json.encode(name).decode()
+    form = "".join(f',"{n}":%r' for n in names)
+    rows = [
+        f'{{"unique_id":{key},"ds":"{week}","horizon":{h}{form % values}}}'.encode()
+        for h, (week, values) in enumerate(zip(weeks, zip(*columns, strict=True), strict=True), start=1)
+    ]
+    cell = csv_cell(name)
+    lines = [
+        f"{cell},{week},{h},{','.join(map(repr, values))}\n"
+        for h, (week, values) in enumerate(zip(weeks, zip(*columns, strict=True), strict=True), start=1)
+    ]
+    return SeriesRows(rows, lines, columns)
+
+
+def csv_cell(text: str) -> str:
+    """A text as a CSV cell that no spreadsheet takes for a formula."""
+    if text[:1] in "=+-@\t\r" and text:
+        text = f"'{text}"
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text

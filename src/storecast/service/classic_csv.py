@@ -1,0 +1,190 @@
+"""Rows of the classic form as CSV, read piece by piece."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.service.champion import Champion
+from storecast.service.classic import GIVEN, LARGEST, Finder, Gathered
+from storecast.service.problems import Problem, Wrong, invalid
+
+__all__ = ["CsvRows"]
+
+Float = NDArray[np.float64]
+_Piece = tuple[NDArray[np.int8], NDArray[np.int32], NDArray[np.int16], dict[str, Float]]
+_ALIASES = {"isholiday": "holiday_flag", "is_holiday": "holiday_flag", "department": "dept"}
+_IGNORED = ("weekly_sales",)  # what is asked for may stand in the file
+_COLUMNS = ("store", "dept", "date", *GIVEN, *_IGNORED)
+_NOT_GIVEN = ("", "NA", "NULL", "null")
+_FLAGS = {"0": 0.0, "1": 1.0, "true": 1.0, "false": 0.0}
+_LONGEST_LINE = 64 * 1024
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if "_" in text or not abs(value) <= LARGEST:
+        raise ValueError(text)
+    return value
+
+
+def _header(cells: Sequence[str]) -> list[str]:
+    names = [re.sub(r"[\s-]+", "_", c.strip().lower()) for c in cells]
+    names = [_ALIASES.get(n, n) for n in names]
+    wrong = [
+        Wrong("header", f"unknown column {c.strip()[:40]!r}")
+        for c, n in zip(cells, names, strict=True)
+        if n not in _COLUMNS
+    ]
+    wrong += [Wrong("header", f"column {n} is there twice") for n in set(names) if names.count(n) > 1]
+    wrong += [Wrong("header", f"there is no column {n}") for n in ("store", "date") if n not in names]
+    if wrong:
+        raise Problem(
+            422,
+            "invalid-header",
+            "The header does not name the columns of these rows",
+            f"Found {', '.join(names)[:200]}.",
+            "Name store and date, and any of dept, holiday_flag, temperature, fuel_price, cpi, unemployment.",
+            tuple(wrong[:20]),
+        )
+    return names
+
+
+def _not_utf8(found: str) -> Problem:
+    return Problem(
+        400, "not-utf-8", "The body is not text in UTF-8", f"Found {found}.", "Save the file as CSV UTF-8."
+    )
+
+
+class CsvRows:
+    """Rows of a CSV body, fed piece by piece: memory grows by the numbers of a row, not by its text.
+
+    UTF-8, comma, semicolon or tab between cells, a header with store and date, any of dept, holiday_flag,
+    temperature, fuel_price, cpi, unemployment; ``most`` rows at most.
+    """
+
+    def __init__(self, champion: Champion, most: int) -> None:
+        self._finder, self._most = Finder(champion), most
+        self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
+        self._rest = ""
+        self._columns: list[str] | None = None
+        self._delimiter = ","
+        self._chunks: list[_Piece] = []
+        self._rows = 0
+
+    def feed(self, piece: bytes, *, final: bool = False) -> None:
+        """Take the next bytes; raises a 4xx problem on what is no such CSV."""
+        if b"\0" in piece:
+            raise _not_utf8("NUL bytes, as in UTF-16 or a binary file")
+        try:
+            text = self._rest + self._decoder.decode(piece, final)
+        except UnicodeDecodeError as error:
+            raise _not_utf8(f"byte {error.object[error.start]:#04x}") from error
+        if final:
+            lines, self._rest = text, ""
+        else:
+            cut = text.rfind("\n") + 1
+            lines, self._rest = text[:cut], text[cut:]
+            if len(self._rest) > _LONGEST_LINE:
+                raise invalid([Wrong("body", "a line is longer than 65,536 characters", self._rows + 1)])
+        if lines:
+            self._take(lines)
+
+    def close(self) -> Gathered:
+        """All rows; raises the problem that names what is wrong with them."""
+        self.feed(b"", final=True)
+        if self._finder.wrong:
+            raise invalid(self._finder.wrong)
+        if not self._rows:
+            raise invalid([Wrong("body", "there are no rows")])
+        view, place, week = (np.concatenate([c[i] for c in self._chunks]) for i in range(3))
+        names = sorted({name for c in self._chunks for name in c[3]}, key=GIVEN.index)
+        given = {}
+        for name in names:
+            parts = [c[3].get(name, np.full(len(c[1]), np.nan)) for c in self._chunks]
+            given[name] = np.concatenate(parts)
+        self._chunks.clear()
+        return Gathered(view, place, week, given)
+
+    def _take(self, lines: str) -> None:
+        reader = csv.reader(lines.splitlines(), delimiter=self._delimiter, strict=True)
+        try:
+            if self._columns is None:
+                start = next((line for line in lines.splitlines() if line.strip()), "")
+                if not start:
+                    return
+                self._delimiter = max(",;\t", key=start.count)
+                reader = csv.reader(
+                    lines.lstrip("\ufeff\r\n").splitlines(), delimiter=self._delimiter, strict=True
+                )
+                self._columns = _header(next(reader))
+            rows = [row for row in reader if row]
+        except csv.Error as error:
+            raise invalid([Wrong("body", f"not CSV: {error}", self._rows + 1)]) from error
+        if rows:
+            self._gather(rows)
+
+    def _gather(self, rows: list[list[str]]) -> None:
+        assert self._columns is not None
+        first, size = self._rows, len(self._columns)
+        for i, row in enumerate(rows):
+            if len(row) != size:
+                raise invalid(
+                    [Wrong(f"rows[{first + i}]", f"{len(row)} cells under {size} columns", first + i + 1)]
+                )
+        self._rows += len(rows)
+        if self._rows > self._most:
+            raise Problem(
+                413,
+                "too-many-rows",
+                "Too many rows",
+                f"At most {self._most:,} rows are answered at one time.",
+                "Split the file.",
+            )
+        cells = dict(zip(self._columns, zip(*rows, strict=True), strict=True))
+        stores = [s.strip() for s in cells["store"]]
+        depts = [d.strip() for d in cells["dept"]] if "dept" in cells else [""] * len(rows)
+        found = self._finder.places(stores, depts, first)
+        weeks = self._finder.weeks([d.strip() for d in cells["date"]], first)
+        given = {}
+        for name in GIVEN:
+            if name in cells:
+                read = self._flags if name == "holiday_flag" else self._numbers
+                values = read(name, cells[name], first)
+                if np.isfinite(values).any():
+                    given[name] = values
+        view, place = zip(*found, strict=True)
+        self._chunks.append(
+            (np.array(view, np.int8), np.array(place, np.int32), np.array(weeks, np.int16), given)
+        )
+
+    def _numbers(self, name: str, cells: Sequence[str], first: int) -> Float:
+        if "_" not in "".join(cells):  # which float() takes for a separator
+            try:
+                out = np.array(list(map(float, cells)))
+            except ValueError:
+                pass
+            else:
+                if np.isfinite(out).all() and (np.abs(out) <= LARGEST).all():
+                    return out
+        return self._each(name, cells, first, _float)
+
+    def _flags(self, name: str, cells: Sequence[str], first: int) -> Float:
+        return self._each(name, cells, first, lambda text: _FLAGS[text.lower()])
+
+    def _each(self, name: str, cells: Sequence[str], first: int, read: Callable[[str], float]) -> Float:
+        out = np.full(len(cells), np.nan)
+        for i, cell in enumerate(cells):
+            text = cell.strip()
+            if text in _NOT_GIVEN:
+                continue
+            try:
+                out[i] = read(text)
+            except (ValueError, KeyError):
+                self._finder.note(first + i, f"{name}: {text[:40]!r} is no value of it")
+        return out

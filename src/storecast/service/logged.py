@@ -1,0 +1,39 @@
+"""An answer's columns as the forecast log keeps them: readable texts for few rows, one blob for many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.service.champion import column_names
+from storecast.stores.forecast_log.blobs import RowsBlob
+
+__all__ = ["as_blob", "as_texts"]
+
+_ENCODE = msgspec.json.Encoder().encode
+_PIECE = 20_000  # rows compressed at a time
+
+
+def as_texts(
+    weeks: Sequence[str], levels: Sequence[float], columns: Sequence[Sequence[float]]
+) -> tuple[str, str]:
+    """``forecast`` and ``bands`` of an entry about one series."""
+    names = column_names(levels)
+    forecast = _ENCODE({"ds": weeks, "storecast": columns[0]}).decode()
+    return forecast, _ENCODE(dict(zip(names[1:], columns[1:], strict=True))).decode()
+
+
+def as_blob(
+    names: Sequence[str], days: NDArray[np.datetime64], columns: Mapping[str, NDArray[np.float64]]
+) -> tuple[str, bytes]:
+    """Digest and blob of many rows: series, weeks, and numbers by column."""
+    made = RowsBlob()
+    for start in range(0, len(names), _PIECE):
+        piece = slice(start, start + _PIECE)
+        numbers = {name: column[piece] for name, column in columns.items()}
+        made.add({"unique_id": names[piece], "ds": days[piece], **numbers})
+    _, digest, blob = made.finish()
+    return digest, blob

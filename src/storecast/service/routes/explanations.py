@@ -1,0 +1,124 @@
+"""``/v1/explanations``: why a forecast is what it is, in dollars that add up to it."""
+
+from __future__ import annotations
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from storecast.errors import RequestError
+from storecast.forecasting.explain import Explanation, explain
+from storecast.service.calls import Reply, call_of
+from storecast.service.champion import Champion
+from storecast.service.context import Service
+from storecast.service.openapi import documented, parameter
+from storecast.service.problems import Wrong, invalid
+from storecast.service.queries import read_query
+from storecast.service.rules import declared
+
+__all__ = ["make_router"]
+
+_ENCODE = msgspec.json.Encoder().encode
+_TEXT = {"type": "string"}
+
+
+def _horizons(text: str) -> list[int]:
+    parts = text.split(",")
+    wrong = [i for i, part in enumerate(parts) if not (part.isascii() and part.isdecimal() and len(part) < 4)]
+    if wrong or len(parts) > 52:
+        raise invalid(
+            [Wrong("horizons", f"{text[:40]!r} is no list of at most 52 weeks ahead, such as 1,2,3")]
+        )
+    return [int(part) for part in parts]
+
+
+def _explained(champion: Champion, name: str, weeks: list[int], by: str | None) -> list[Explanation]:
+    if wrong := [h for h in weeks if not 1 <= h <= len(champion.weeks)]:
+        raise invalid(
+            [
+                Wrong(
+                    "horizons",
+                    f"{wrong[0]} is not from 1 to {len(champion.weeks)}, the weeks that are forecast",
+                )
+            ]
+        )
+    try:
+        return explain(champion.forecaster, name, weeks, level=by)
+    except RequestError as error:
+        error.where = error.where or "series"
+        error.found = error.found[:80]
+        error.what = f"There is nothing called {name[:80]!r} to explain."
+        raise
+
+
+def make_router(service: Service) -> APIRouter:
+    """One series, some weeks."""
+    router = APIRouter(tags=["forecasts"])
+
+    @router.get(
+        "/v1/explanations",
+        summary="Forecasts explained as dollars that add up",
+        openapi_extra=declared("reader", direct=True)
+        | documented(
+            "ExplanationsAnswer",
+            parameters=[
+                parameter("series", _TEXT, "A series, a store, or total.", required=True, example="1"),
+                parameter(
+                    "horizons",
+                    {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 52}},
+                    "Weeks ahead; all without.",
+                    explode=False,
+                    example=[1, 2],
+                ),
+                parameter(
+                    "dates",
+                    {"type": "array", "items": {"type": "string", "format": "date"}},
+                    "Weeks by date.",
+                    explode=False,
+                ),
+                parameter(
+                    "by",
+                    {"type": "string", "enum": ["series", "store", "total"]},
+                    "Where names are not unique.",
+                ),
+            ],
+        ),
+    )
+    async def explanations(request: Request) -> Response:
+        champion = service.holder.serving()
+        query = read_query(request, ("series", "horizons", "dates", "by"))
+        if not (name := query.get("series", "")):
+            raise invalid([Wrong("series", "say which series, store or total")])
+        if "dates" in query:
+            if "horizons" in query:
+                raise invalid([Wrong("dates", "give either dates or horizons, not both")])
+            dates = query["dates"].split(",")
+            weeks = [champion.week(d, f"dates[{i}]") + 1 for i, d in enumerate(dates[:53])]
+        else:
+            weeks = (
+                _horizons(query["horizons"])
+                if "horizons" in query
+                else list(range(1, len(champion.weeks) + 1))
+            )
+        by = champion.view(query["by"]).by if "by" in query else None
+        with call_of(request).step("look-up"):
+            made = _explained(champion, name, weeks, by)
+        entry = service.log.new_id()
+        answer = [e.as_dict() for e in made]
+        forecast = {"ds": [e["ds"] for e in answer], "storecast": [e["forecast"] for e in answer]}
+        await service.record(
+            request,
+            "explanation",
+            champion,
+            id=entry,
+            series=made[0].unique_id,
+            rows=len(made),
+            inputs=_ENCODE({"by": by}).decode(),
+            forecast=_ENCODE(forecast).decode(),
+            bands="{}",
+        )
+        head = {"id": entry, "model": msgspec.Raw(champion.head), "unit": service.config.unit}
+        return Reply(_ENCODE({**head, "explanations": answer}))
+
+    return router

@@ -1,0 +1,293 @@
+"""``/v1/forecasts``: a look-up by series and week, any band level, JSON or CSV."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from storecast.service.calls import Reply, call_of, decode, media_type, read_body
+from storecast.service.champion import Champion, SeriesRows, check_levels, column_names
+from storecast.service.context import Service
+from storecast.service.logged import as_blob, as_texts
+from storecast.service.openapi import documented, parameter
+from storecast.service.problems import Problem, Wrong, from_msgspec, invalid
+from storecast.service.queries import pairs, wants_csv
+from storecast.service.rules import declared
+from storecast.service.schemas.forecasts import ForecastsRequest
+
+__all__ = ["LEVELS", "make_router"]
+
+_T = TypeVar("_T")
+LEVELS = (80.0, 95.0)
+_HORIZON = 13
+_DECODER = msgspec.json.Decoder(ForecastsRequest)
+_ENCODE = msgspec.json.Encoder().encode
+_LISTS = ("series", "dates", "levels")
+_STEP = 64  # series made into text before others get their turn
+_CSV = b"text/csv; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A request that can be met: places of series in the view ``by``, and the weeks (0 for the first)."""
+
+    by: str
+    places: Sequence[int]
+    weeks: Sequence[int]
+    levels: tuple[float, ...]
+
+
+def _from_query(request: Request) -> tuple[ForecastsRequest, str | None]:
+    asked: dict[str, str | list[str]] = {}
+    for name, value in pairs(request):
+        if name in _LISTS:
+            asked.setdefault(name, []).extend(value.split(","))  # type: ignore[union-attr]
+        elif name in asked:
+            raise invalid([Wrong(name, "given more than once")])
+        elif value == "null":  # which would be read as not given
+            raise invalid([Wrong(name[:80], "expected a value")])
+        else:
+            asked[name] = value
+    given = asked.pop("format", None)
+    assert given is None or isinstance(given, str)
+    try:
+        return msgspec.convert(asked, ForecastsRequest, strict=False), given
+    except msgspec.ValidationError as error:
+        raise from_msgspec(error) from error
+
+
+def _understood(champion: Champion, asked: ForecastsRequest, most: int) -> _Wanted:
+    """What is asked for, as places; raises a problem or RequestError naming what cannot be met."""
+    levels = LEVELS if asked.levels is None else check_levels(asked.levels)
+    view = champion.view(asked.by)
+    series = asked.series
+    if series is None:
+        places: Sequence[int] = range(len(view.names))
+    elif isinstance(series, str):
+        places = (view.find(series),)
+    else:
+        places = [view.find(name, f"series[{i}]") for i, name in enumerate(series)]
+    if asked.dates is not None:
+        if asked.horizon is not None:
+            raise invalid([Wrong("dates", "give either dates or horizon, not both")])
+        weeks: Sequence[int] = [champion.week(d, f"dates[{i}]") for i, d in enumerate(asked.dates)]
+    else:
+        horizon = asked.horizon or min(_HORIZON, len(champion.weeks))
+        if horizon > len(champion.weeks):
+            raise invalid([Wrong("horizon", f"this version forecasts {len(champion.weeks)} weeks")])
+        weeks = range(horizon)
+    if len(places) * len(weeks) > most:
+        raise Problem(
+            413,
+            "too-many-rows",
+            "Too many forecasts for one answer",
+            f"{len(places) * len(weeks):,} rows are asked for, {most:,} are given at most.",
+            "Ask for fewer series or weeks at a time.",
+        )
+    return _Wanted(view.by, places, weeks, levels)
+
+
+def _head(service: Service, champion: Champion, wanted: _Wanted, entry: str) -> bytes:
+    notes = champion.forecaster.notes if wanted.by == "series" else {}
+    names = champion.views[wanted.by].names
+    said = {names[p]: notes[names[p]] for p in wanted.places if names[p] in notes} if notes else {}
+    return b"".join(
+        (
+            b'{"id":"',
+            entry.encode(),
+            b'","model":',
+            champion.head,
+            b',"cutoff":"',
+            champion.cutoff.encode(),
+            b'","unit":',
+            _ENCODE(service.config.unit),
+            b',"by":"',
+            wanted.by.encode(),
+            b'","levels":',
+            _ENCODE(wanted.levels),
+            b',"notes":',
+            _ENCODE(said),
+            b',"forecasts":[',
+        )
+    )
+
+
+def _pick(items: Sequence[_T], weeks: Sequence[int]) -> Sequence[_T]:
+    return items[: len(weeks)] if isinstance(weeks, range) else [items[w] for w in weeks]
+
+
+async def _one(
+    service: Service, request: Request, champion: Champion, wanted: _Wanted, csv: bool
+) -> Response:
+    """One series: its rows are at hand or made at once, and the log entry is readable as it is."""
+    with call_of(request).step("look-up"):
+        rows = champion.rows(wanted.by, wanted.places[0], wanted.levels)
+    entry = service.log.new_id()
+    weeks = wanted.weeks
+    columns = [_pick(c, weeks) for c in rows.columns]
+    forecast, bands = as_texts(_pick(champion.weeks, weeks), wanted.levels, columns)
+    await service.record(
+        request,
+        "forecast",
+        champion,
+        id=entry,
+        series=champion.views[wanted.by].names[wanted.places[0]],
+        rows=len(weeks),
+        inputs=f'{{"by":"{wanted.by}"}}',
+        forecast=forecast,
+        bands=bands,
+    )
+    if csv:
+        text = _csv_head(wanted.levels) + "".join(_pick(rows.csv, weeks))
+        return Reply(text.encode(), _CSV)
+    body = b"".join((_head(service, champion, wanted, entry), b",".join(_pick(rows.json, weeks)), b"]}"))
+    return Reply(body)
+
+
+def _csv_head(levels: tuple[float, ...]) -> str:
+    return ",".join(["unique_id", "ds", "horizon", *column_names(levels)]) + "\n"
+
+
+async def _many(
+    service: Service, request: Request, champion: Champion, wanted: _Wanted, csv: bool
+) -> Response:
+    """Several series: one log entry with a digest and a blob of the rows, then the rows in pieces."""
+    view = champion.views[wanted.by]
+    at, weeks = np.array(wanted.places, dtype=np.int64), np.array(wanted.weeks, dtype=np.int64)
+    places, times = np.repeat(at, len(weeks)), np.tile(weeks, len(at))
+    with call_of(request).step("look-up"):
+        values = view.columns(places, times, wanted.levels)
+        names = [view.names[p] for p in places.tolist()]
+    named = dict(zip(column_names(wanted.levels), values, strict=True))
+    digest, blob = await asyncio.to_thread(as_blob, names, champion.forecaster.weeks[times], named)
+    entry = service.log.new_id()
+    await service.record(
+        request,
+        "forecast",
+        champion,
+        id=entry,
+        series="",
+        rows=len(places),
+        inputs=_ENCODE({"by": wanted.by, "cutoff": champion.cutoff}).decode(),
+        digest=digest,
+        blob=blob,
+    )
+    made = _made(champion, wanted)
+    if csv:
+        pieces = _csv_pieces(wanted, made)
+        return StreamingResponse(_in_turns(pieces), headers={"content-type": _CSV.decode()})
+    pieces = _json_pieces(_head(service, champion, wanted, entry), wanted, made)
+    return StreamingResponse(_in_turns(pieces), media_type="application/json")
+
+
+def _made(champion: Champion, wanted: _Wanted) -> Iterator[SeriesRows]:
+    return (champion.rows(wanted.by, place, wanted.levels) for place in wanted.places)
+
+
+def _json_pieces(head: bytes, wanted: _Wanted, made: Iterator[SeriesRows]) -> Iterator[bytes]:
+    lead = head
+    for rows in made:
+        yield lead + b",".join(_pick(rows.json, wanted.weeks))
+        lead = b","
+    yield b"]}"
+
+
+def _csv_pieces(wanted: _Wanted, made: Iterator[SeriesRows]) -> Iterator[bytes]:
+    yield _csv_head(wanted.levels).encode()
+    for rows in made:
+        yield "".join(_pick(rows.csv, wanted.weeks)).encode()
+
+
+async def _in_turns(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces in larger ones; others get their turn in between."""
+    gathered: list[bytes] = []
+    for piece in pieces:
+        gathered.append(piece)
+        if len(gathered) >= _STEP:
+            yield b"".join(gathered)
+            gathered.clear()
+            await asyncio.sleep(0)
+    yield b"".join(gathered)
+
+
+def make_router(service: Service) -> APIRouter:
+    """GET with a query, POST with JSON; the same answer."""
+    router = APIRouter(tags=["forecasts"])
+    text = "Forecasts by series and week, with bands."
+
+    async def answer(request: Request, asked: ForecastsRequest, csv: bool) -> Response:
+        champion = service.holder.serving()
+        wanted = _understood(champion, asked, service.config.rows)
+        made = _one if len(wanted.places) == 1 else _many
+        return await made(service, request, champion, wanted, csv)
+
+    @router.get(
+        "/v1/forecasts",
+        summary="Forecasts of the weeks ahead",
+        openapi_extra=declared("reader", direct=True)
+        | documented("ForecastsAnswer", text=text, media=_MEDIA, parameters=_PARAMETERS),
+    )
+    async def get_forecasts(request: Request) -> Response:
+        asked, given = _from_query(request)
+        return await answer(request, asked, wants_csv(request, given))
+
+    @router.post(
+        "/v1/forecasts",
+        summary="Forecasts of the weeks ahead, of many series",
+        openapi_extra=declared("reader", direct=True)
+        | documented("ForecastsAnswer", text=text, media=_MEDIA, body={"application/json": _BODY}),
+    )
+    async def post_forecasts(request: Request) -> Response:
+        if media_type(request) != "application/json":
+            raise Problem(
+                415, "unsupported-media-type", "Send JSON", remedy="Set content-type: application/json."
+            )
+        asked = decode(await read_body(request, service.config.json_bytes), _DECODER)
+        return await answer(request, asked, wants_csv(request, None))
+
+    return router
+
+
+_TEXT = {"type": "string"}
+_MEDIA = {"text/csv": _TEXT}
+_BODY = {
+    "schema": {"$ref": "#/components/schemas/ForecastsRequest"},
+    "examples": {
+        "one": {
+            "summary": "A quarter of one store",
+            "value": {"series": "1", "horizon": 13, "levels": [80, 95]},
+        },
+        "total": {"summary": "All stores together", "value": {"by": "total", "horizon": 4, "levels": [90]}},
+    },
+}
+
+
+def _many_of(item: Mapping[str, object]) -> dict[str, object]:
+    return {"type": "array", "items": item}
+
+
+_PARAMETERS = [
+    parameter(
+        "series", _many_of(_TEXT), "Series keys, separated by commas; all without.", example=["1", "2"]
+    ),
+    parameter(
+        "horizon", {"type": "integer", "minimum": 1, "maximum": 52}, "Weeks ahead, 13 without.", example=4
+    ),
+    parameter("dates", _many_of({"type": "string", "format": "date"}), "Weeks by date instead of a horizon."),
+    parameter(
+        "levels",
+        _many_of({"type": "number", "minimum": 1, "maximum": 99.8}),
+        "Coverage of the bands in percent.",
+        example=[80, 95],
+    ),
+    parameter("by", {"type": "string", "enum": ["series", "store", "total"]}, "Level of the hierarchy."),
+    parameter("format", {"type": "string", "enum": ["json", "csv"]}, "Instead of an Accept header."),
+]

@@ -1,0 +1,132 @@
+"""Rows of the classic form, answered: looked up, or asked of the model where it reads what is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.service.champion import Champion, column_names, csv_cell
+from storecast.service.classic import Gathered
+from storecast.service.logged import as_blob
+
+__all__ = ["Answered", "answered", "blob_of", "csv_lines", "json_lines", "read_by", "unused"]
+
+Float = NDArray[np.float64]
+_ENCODE = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Rows with their forecasts, each distinct one once: row r is ``cells[of[r]]``. ``view``, ``place`` and
+    ``week`` (C,) of each cell; ``columns`` in the order of ``column_names``, (C,) dollars each."""
+
+    view: NDArray[np.int64]
+    place: NDArray[np.int64]
+    week: NDArray[np.int64]
+    of: NDArray[np.int64]
+    columns: list[Float]
+
+    def part(self, rows: slice) -> Answered:
+        """Some of the rows, with the cells that they need."""
+        cells, of = np.unique(self.of[rows], return_inverse=True)
+        columns = [column[cells] for column in self.columns]
+        return Answered(self.view[cells], self.place[cells], self.week[cells], of, columns)
+
+
+def read_by(champion: Champion, rows: Gathered) -> list[str]:
+    """Inputs that are given and that the version reads."""
+    model = champion.exogenous
+    return [name for name in rows.given if model is not None and name in model.names]
+
+
+def answered(
+    champion: Champion, rows: Gathered, levels: tuple[float, ...], columns: list[Float] | None = None
+) -> Answered:
+    """Look every row up; rows whose inputs the version reads are answered by the model, each by itself.
+
+    ``columns``: of such rows what the model has said, where that is known.
+    """
+    h = len(champion.weeks)
+    code = (rows.place.astype(np.int64) * h + rows.week) * 2 + rows.view
+    model, read = champion.exogenous, read_by(champion, rows)
+    if read:
+        cells, of = code, np.arange(len(code))
+    else:
+        cells, of = np.unique(code, return_inverse=True)
+    view, (place, week) = cells % 2, np.divmod(cells // 2, h)
+    if columns is not None:
+        return Answered(view, place, week, of, columns)
+    columns = [np.empty(len(cells)) for _ in range(1 + 2 * len(levels))]
+    for number, by in ((0, "series"), (1, "store")):
+        at = np.flatnonzero(view == number)
+        if not at.size:
+            continue
+        values = champion.views[by].columns(place[at], week[at], levels)
+        if read:
+            assert model is not None
+            given = {name: rows.given[name][at] for name in read}
+            values = model.changed(champion.views[by], place[at], week[at], given, values)
+        for column, part in zip(columns, values, strict=True):
+            column[at] = part
+    return Answered(view, place, week, of, columns)
+
+
+def _names(champion: Champion, found: Answered) -> list[tuple[str, str | None, str]]:
+    """Store, department and week of each cell."""
+    f, weeks = champion.forecaster, champion.weeks
+    if not champion.hierarchical:
+        names = champion.views["series"].names
+        return [
+            (names[p], None, weeks[w]) for p, w in zip(found.place.tolist(), found.week.tolist(), strict=True)
+        ]
+    stores, blocks, sums = f.stores.tolist(), f.blocks.tolist(), champion.views["store"].names
+    return [
+        (sums[p], None, weeks[w]) if v else (stores[p], blocks[p], weeks[w])
+        for v, p, w in zip(found.view.tolist(), found.place.tolist(), found.week.tolist(), strict=True)
+    ]
+
+
+def json_lines(champion: Champion, found: Answered, levels: tuple[float, ...]) -> list[bytes]:
+    """Each cell as a JSON object."""
+    form = "".join(f',"{n}":%r' for n in column_names(levels))
+    tails = map(form.__mod__, zip(*(c.tolist() for c in found.columns), strict=True))
+    out = []
+    for (store, dept, week), tail in zip(_names(champion, found), tails, strict=True):
+        head = f'{{"store":{_ENCODE(store).decode()}' + (
+            "" if dept is None else f',"dept":{_ENCODE(dept).decode()}'
+        )
+        out.append(f'{head},"date":"{week}"{tail}}}'.encode())
+    return out
+
+
+def csv_lines(champion: Champion, found: Answered, levels: tuple[float, ...], dept: bool) -> list[str]:
+    """Each cell as a line of CSV; ``dept``: with that column."""
+    form = ",".join(["%r"] * len(found.columns)) + "\n"
+    tails = map(form.__mod__, zip(*(c.tolist() for c in found.columns), strict=True))
+    return [
+        f"{csv_cell(s)},{csv_cell(d or '') + ',' if dept else ''}{w},{tail}"
+        for (s, d, w), tail in zip(_names(champion, found), tails, strict=True)
+    ]
+
+
+def blob_of(
+    champion: Champion, found: Answered, rows: Gathered, levels: tuple[float, ...]
+) -> tuple[str, bytes]:
+    """The rows as the log keeps them, with what was given."""
+    of = found.of
+    series, sums = champion.views["series"].names, champion.view("store").names
+    keys = [
+        sums[p] if v else series[p] for v, p in zip(found.view.tolist(), found.place.tolist(), strict=True)
+    ]
+    columns = {n: c[of] for n, c in zip(column_names(levels), found.columns, strict=True)}
+    columns |= {f"given_{name}": values for name, values in rows.given.items()}
+    return as_blob([keys[i] for i in of.tolist()], champion.forecaster.weeks[found.week[of]], columns)
+
+
+def unused(champion: Champion, rows: Gathered) -> list[str]:
+    """Inputs that are given and that the version does not read."""
+    read = read_by(champion, rows)
+    return [name for name in rows.given if name not in read]

@@ -1,0 +1,85 @@
+"""What the routes that are asked most take and answer; unknown fields are refused, so that typos are seen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from storecast.service.schemas.common import Model, Row
+
+__all__ = [
+    "By",
+    "ClassicRow",
+    "ForecastsAnswer",
+    "ForecastsRequest",
+    "PredictionsAnswer",
+    "PredictionsRequest",
+]
+
+Key = Annotated[str, Meta(min_length=1, max_length=200)]
+Date = Annotated[str, Meta(min_length=10, max_length=10, pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Level = Annotated[float, Meta(ge=1.0, le=99.8)]
+By = Literal["series", "store", "total"]
+Horizon = Annotated[int, Meta(ge=1, le=52)]
+
+
+class ForecastsRequest(Struct, forbid_unknown_fields=True, frozen=True):
+    """Which forecasts: of ``series`` (all without), the first ``horizon`` weeks or just ``dates``, with bands
+    of ``levels`` percent; ``by`` store or total asks for sums."""
+
+    series: Key | Annotated[list[Key], Meta(min_length=1, max_length=100_000)] | None = None
+    horizon: Horizon | None = None
+    dates: Annotated[list[Date], Meta(min_length=1, max_length=52)] | None = None
+    levels: Annotated[list[Level], Meta(max_length=10)] | None = None
+    by: By = "series"
+
+
+class ForecastsAnswer(Struct):
+    """``forecasts`` have the columns unique_id, ds, horizon, storecast, and storecast-lo-80, storecast-hi-80
+    and so on for each level; ``notes``: series -> what is unusual about its forecast; ``id``: under which
+    the answer is logged."""
+
+    id: str
+    model: Model
+    cutoff: str
+    unit: str
+    by: By
+    levels: list[float]
+    notes: dict[str, str]
+    forecasts: list[Row]
+
+
+class ClassicRow(Struct, forbid_unknown_fields=True, frozen=True):
+    """A row as the classic form has it; ``date`` as YYYY-MM-DD or DD-MM-YYYY, ``dept`` where the version
+    forecasts departments (their sum without). What follows may be left out."""
+
+    store: Annotated[str, Meta(min_length=1, max_length=200)] | int
+    date: Annotated[str, Meta(min_length=10, max_length=10)]
+    dept: Annotated[str, Meta(min_length=1, max_length=200)] | int | None = None
+    holiday_flag: Literal[0, 1] | bool | None = None
+    temperature: float | None = None
+    fuel_price: float | None = None
+    cpi: float | None = None
+    unemployment: float | None = None
+
+
+class PredictionsRequest(Struct, forbid_unknown_fields=True, frozen=True):
+    """Rows to answer in their order, with bands of ``levels`` percent."""
+
+    rows: Annotated[list[ClassicRow], Meta(min_length=1, max_length=200_000)]
+    levels: Annotated[list[Level], Meta(max_length=10)] | None = None
+
+
+class PredictionsAnswer(Struct):
+    """``predictions`` have the columns store, dept (where the row has one), date, storecast, and
+    storecast-lo-80, storecast-hi-80 and so on; ``unused``: inputs that were given and that this version does
+    not read, each changing the answer by $0."""
+
+    id: str
+    model: Model
+    cutoff: str
+    unit: str
+    levels: list[float]
+    unused: list[str]
+    predictions: list[Row]

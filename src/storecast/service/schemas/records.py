@@ -1,0 +1,219 @@
+"""What is known of series, versions and the past."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from storecast.service.schemas.common import Model
+from storecast.service.schemas.forecasts import Date, Key
+
+__all__ = [
+    "ActualRow",
+    "ActualsAnswer",
+    "ActualsList",
+    "ActualsUpload",
+    "BacktestsAnswer",
+    "EventsAnswer",
+    "Explained",
+    "ExplanationsAnswer",
+    "HistoryAnswer",
+    "ModelEventAnswer",
+    "ModelsAnswer",
+    "OverrideAnswer",
+    "OverridesAnswer",
+    "SeriesAnswer",
+]
+
+
+class Step(Struct):
+    """One step of a forecast and the dollars that it changed."""
+
+    name: str
+    title: str
+    dollars: float
+
+
+class Unused(Struct):
+    """An input that this version does not read."""
+
+    name: str
+    dollars: float
+    text: str
+
+
+class Explained(Struct):
+    """One forecast as dollars that add up to it, exactly."""
+
+    unique_id: str
+    ds: str
+    horizon: int
+    forecast: float
+    steps: list[Step]
+    unused: list[Unused]
+    note: str
+
+
+class ExplanationsAnswer(Struct):
+    """Explanations of one series' weeks; ``id``: under which the answer is logged."""
+
+    id: str
+    model: Model
+    unit: str
+    explanations: list[Explained]
+
+
+class SeriesItem(Struct):
+    """One series: ``weeks`` known of it, from ``first`` to ``last``; ``latest`` is its last known sale."""
+
+    unique_id: str
+    store: str
+    dept: str
+    weeks: int
+    first: str | None
+    last: str | None
+    latest: float | None
+    note: str
+
+
+class SeriesAnswer(Struct):
+    """Series in the order people count; ``next``: what to give as ``after`` for more, null at the end."""
+
+    total: int
+    series: list[SeriesItem]
+    next: str | None
+
+
+class Point(Struct):
+    """Sales of one week; null where the week is missing."""
+
+    ds: str
+    y: float | None
+
+
+class HistoryAnswer(Struct):
+    """What the version was trained on, the latest weeks last."""
+
+    unique_id: str
+    by: str
+    unit: str
+    history: list[Point]
+
+
+class Published(Struct):
+    """A version and how it came to serve."""
+
+    name: str
+    version: int
+    digest: str
+    model: str
+    kind: str
+    who: str
+    why: str
+    published_at: str
+
+
+class EarlierVersion(Struct):
+    """A version that can be rolled back to without the registry."""
+
+    version: int
+    digest: str
+    model: str
+
+
+class ModelsAnswer(Struct):
+    """``champion`` serves; ``earlier``: what a roll back goes back to, latest first; ``refused``: why the
+    published version does not serve, "" where it does."""
+
+    champion: Published | None
+    earlier: list[EarlierVersion]
+    refused: str
+
+
+class ModelEventAnswer(Struct):
+    """A move of the champion, done or asked for; times are ISO 8601, UTC."""
+
+    id: str
+    at: str
+    model: str
+    kind: str
+    who: str
+    why: str
+    from_version: int | None
+    to_version: int | None
+    digest: str
+    state: str
+    finished: str | None
+    error: str
+
+
+class EventsAnswer(Struct):
+    """Events, newest first; ``next``: what to give as ``before`` for more."""
+
+    events: list[ModelEventAnswer]
+    next: str | None
+
+
+class BacktestsAnswer(Struct):
+    """How the version that serves did on weeks it had not seen: ``metrics`` by name, the ``gate``'s
+    verdict; both empty where it was trained without them."""
+
+    model: Model
+    cutoff: str
+    metrics: dict[str, float]
+    gate: dict[str, Any]
+
+
+class ActualsAnswer(Struct):
+    """What an upload did, in rows."""
+
+    inserted: int
+    changed: int
+    unchanged: int
+
+
+class ActualItem(Struct):
+    """The true sales of one series and week."""
+
+    unique_id: str
+    ds: str
+    y: float
+
+
+class ActualsList(Struct):
+    """Actuals by series and week."""
+
+    actuals: list[ActualItem]
+
+
+class OverrideAnswer(Struct):
+    """A person's word against a forecast; ``value`` null withdraws it."""
+
+    id: str
+    at: str
+    unique_id: str
+    ds: str
+    value: float | None
+    who: str
+    why: str
+
+
+class OverridesAnswer(Struct):
+    """Those that count."""
+
+    overrides: list[OverrideAnswer]
+
+
+class ActualRow(Struct, forbid_unknown_fields=True, frozen=True):
+    """The true sales ``y`` of a series in the week ``ds``."""
+
+    unique_id: Key
+    ds: Date
+    y: Annotated[float, Meta(ge=-1e12, le=1e12)]
+
+
+class ActualsUpload(Struct, forbid_unknown_fields=True, frozen=True):
+    """Rows of actuals; the same upload twice changes nothing."""
+
+    actuals: Annotated[list[ActualRow], Meta(min_length=1, max_length=200_000)]

@@ -1,0 +1,31 @@
+"""The forecast log as its keeper sees it: exported, and thinned out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from storecast.settings import Settings
+from storecast.stores.forecast_log.export import Exported, export
+from storecast.stores.forecast_log.records import ForecastTable
+from storecast.wiring.serving import database
+
+__all__ = ["export_log", "prune_log"]
+
+
+def export_log(settings: Settings, folder: Path, *, since: int | None, until: int | None) -> Exported:
+    """Write the entries of times ``since`` <= at < ``until`` (microseconds since 1970) to ``folder``."""
+    opened = database(settings)
+    try:
+        with ForecastTable(opened).snapshot(since=since, until=until) as entries:
+            return export(entries, folder)
+    finally:
+        opened.close()
+
+
+def prune_log(settings: Settings, *, before: int) -> int:
+    """Remove the entries of times before ``before``; how many there were."""
+    opened = database(settings)
+    try:
+        return ForecastTable(opened).prune(before=before)
+    finally:
+        opened.close()

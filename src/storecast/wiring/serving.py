@@ -1,0 +1,152 @@
+"""What a serving process needs, made from the settings, without MLflow, pandas or scikit-learn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from storecast.errors import SetupError
+from storecast.ports.cache import Cache, Limit, RateLimiter
+from storecast.service.app import create_app
+from storecast.service.context import Service, ServiceConfig, Tables
+from storecast.service.security import Doors, KeyRing, is_loopback
+from storecast.service.telemetry import Telemetry, Traces
+from storecast.service.watcher import Holder
+from storecast.settings import Settings
+from storecast.stores.cache import MemoryCache, RedisCache, SharedRedis
+from storecast.stores.forecast_log import Database, DatabaseLog, acknowledged
+from storecast.stores.forecast_log.actuals import ActualsTable
+from storecast.stores.forecast_log.datasets import DatasetTable
+from storecast.stores.forecast_log.jobs import JobTable
+from storecast.stores.forecast_log.keys import KeyTable
+from storecast.stores.forecast_log.model_events import ModelEventTable
+from storecast.stores.forecast_log.overrides import OverrideTable
+from storecast.stores.forecast_log.records import ForecastTable
+from storecast.stores.forecast_log.scenarios import ScenarioTable
+from storecast.stores.limits import MemoryLimiter, RedisLimiter
+from storecast.wiring import places
+
+__all__ = ["Worker", "database", "key_table", "make_worker"]
+
+_LOOK_SECONDS, _KEYS_SECONDS, _PRUNE_SECONDS = 0.25, 2.0, 3600.0
+_DAY = 86_400_000_000  # microseconds
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def database(settings: Settings) -> Database:
+    """The forecast log's database, its schema brought up to date."""
+    found = Database(places.log_url(settings))
+    found.ensure_schema()
+    return found
+
+
+def key_table(settings: Settings) -> KeyTable:
+    """The API keys."""
+    return KeyTable(database(settings))
+
+
+@dataclass
+class Worker:
+    """One worker: ``start`` before it listens, ``close`` after it answered the last request."""
+
+    app: FastAPI
+    service: Service
+    log: DatabaseLog
+    ring: KeyRing
+    host: str
+
+    def start(self) -> None:
+        """Open the log, read the keys, load the version that serves.
+
+        Raises SetupError where the address can be reached from elsewhere and there is no key.
+        """
+        self.log.start()
+        self.ring.refresh()
+        if not is_loopback(self.host) and not len(self.ring):
+            self.log.close()
+            raise SetupError(
+                "the service does not listen to other machines without a key",
+                where=f"--host {self.host}",
+                expected="an API key, or a loopback address",
+                found="no key",
+                remedy="run `storecast keys issue --role operator`, or serve on 127.0.0.1",
+            )
+        self.service.holder.look()
+
+    def close(self) -> None:
+        """Write what waits and end."""
+        self.log.close()
+        self.service.telemetry.close()
+
+
+def _shared(settings: Settings, telemetry: Telemetry) -> tuple[RateLimiter, Cache]:
+    """Limits and cache: through Redis where it is configured."""
+    limiter: RateLimiter = MemoryLimiter()
+    cache: Cache = MemoryCache()
+    if settings.redis_url:
+        redis = SharedRedis(settings.redis_url)
+        limiter, cache = RedisLimiter(redis), RedisCache(redis, MemoryCache())
+        telemetry.watch_redis(lambda: redis.alive, lambda: redis.failures)
+    telemetry.watch_cache(cache)
+    return limiter, cache
+
+
+def _traces(settings: Settings) -> Traces | None:
+    if not settings.otlp_endpoint:
+        return None
+    from storecast.service.tracing import OtlpTraces
+
+    return OtlpTraces(settings.otlp_endpoint)
+
+
+def make_worker(settings: Settings, host: str) -> Worker:
+    """The worker that will listen on ``host``; nothing is started yet."""
+    telemetry = Telemetry(access_log=settings.access_log, traces=_traces(settings))
+    home = places.home(settings)
+    log = DatabaseLog(places.log_url(settings), home / "spool", on_commit=telemetry.committed)
+    ring = KeyRing(KeyTable(log.database), home / "keys.json")
+    holder = Holder(places.release_folder(settings, settings.name, _now), heard=telemetry.version)
+    limit = Limit(settings.rate_limit, 2.0 * settings.rate_limit) if settings.rate_limit else None
+    limiter, cache = _shared(settings, telemetry)
+    doors = Doors(ring, limiter, limit, local=is_loopback(host))
+    chores: dict[Callable[[], None], float] = {holder.look: _LOOK_SECONDS, ring.refresh: _KEYS_SECONDS}
+    if settings.log_days:
+        chores[_retention(ForecastTable(log.database), settings.log_days)] = _PRUNE_SECONDS
+    config = ServiceConfig(name=settings.name, unit=settings.unit)
+    service = Service(
+        config, holder, log, acknowledged, telemetry, _tables(log.database), cache, time.time_ns, chores
+    )
+    telemetry.watch(log, lambda: _age(holder))
+    return Worker(create_app(service, doors), service, log, ring, host)
+
+
+def _tables(at: Database) -> Tables:
+    return Tables(
+        ActualsTable(at),
+        OverrideTable(at),
+        ModelEventTable(at),
+        ScenarioTable(at),
+        DatasetTable(at),
+        JobTable(at),
+    )
+
+
+def _retention(records: ForecastTable, days: int) -> Callable[[], None]:
+    def remove_old_answers() -> None:
+        records.prune(before=time.time_ns() // 1000 - days * _DAY)
+
+    return remove_old_answers
+
+
+def _age(holder: Holder) -> float:
+    champion = holder.champion
+    if champion is None:
+        return 0.0
+    return (_now() - datetime.fromisoformat(champion.info.published_at)).total_seconds()

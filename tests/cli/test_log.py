@@ -1,0 +1,84 @@
+"""``storecast log``: what was answered leaves as Parquet, and goes when it is old."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from storecast.stores.forecast_log import DatabaseLog
+from tests.cli.calls import call
+from tests.log_worker import entry_of
+
+DAY = 86_400_000_000
+
+
+@pytest.fixture
+def logged(home: Path) -> list[str]:
+    """Ids of answers of the last ten days, one each, oldest first; today's is the last."""
+    home.mkdir()
+    now, ids = time.time_ns(), []
+    for ago in range(9, -1, -1):
+        log = DatabaseLog(
+            f"sqlite:///{home}/forecasts.db",
+            home / "spool",
+            clock=lambda: now - ago * DAY * 1000,  # noqa: B023
+        )
+        log.start()
+        entry = entry_of(log, ago, at=now // 1000 - ago * DAY)
+        assert log.submit(entry).result(20) == "committed"
+        log.close()
+        ids.append(entry.id)
+    return ids
+
+
+def _day(ago: float) -> str:
+    return f"{datetime.now(UTC) - timedelta(days=ago):%Y-%m-%dT%H:%M:%S}"
+
+
+def _exported(folder: Path) -> list[str]:
+    return [row["id"] for row in parquet.read_table(folder / "forecasts.parquet").to_pylist()]
+
+
+def test_the_log_is_exported(logged: list[str], tmp_path: Path) -> None:
+    """All of it, or the entries between two times."""
+    out = tmp_path / "all"
+    assert call("log", "export", out, "--json").json() == {"folder": str(out), "entries": 10, "rows": 20}
+    assert _exported(out) == logged
+    assert parquet.read_table(out / "rows.parquet").num_rows == 20
+    some = tmp_path / "some"
+    done = call("log", "export", some, "--since", _day(5.5), "--until", _day(2.5))
+    assert (done.code, done.err) == (0, "")
+    assert "3 answers with 6 forecasts" in done.out
+    assert _exported(some) == logged[4:7]
+
+
+def test_old_answers_are_removed(logged: list[str], tmp_path: Path) -> None:
+    """By age or by time; what is younger stays, and doing it again removes nothing."""
+    assert call("log", "prune", "--days", 6, "--json").json()["removed"] == 4
+    assert call("log", "prune", "--days", 6, "--json").json()["removed"] == 0
+    assert "Removed 3 answers" in call("log", "prune", "--before", _day(2.5)).out
+    assert call("log", "export", tmp_path, "--json").json()["entries"] == 3
+    assert _exported(tmp_path) == logged[7:]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["prune"], 2, "give one of both"),
+        (["prune", "--days", 1, "--before", "2020-01-01"], 2, "give one of both"),
+        (["prune", "--days", 0], 2, "--days"),
+        (["prune", "--before", "2999-01-01"], 1, "only what is past"),
+        (["prune", "--before", "yesterday"], 2, "--before"),
+        (["export", "x", "--since", "2025-01-02", "--until", "2025-01-01"], 1, "no time between"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(logged: list[str], words: list[str], code: int, says: str) -> None:
+    """With the usual exit codes, and nothing is removed."""
+    done = call("log", *words)
+    assert done.code == code
+    assert says in done.err
+    assert call("log", "prune", "--days", 30, "--json").json()["removed"] == 0
