@@ -252,6 +252,20 @@ def test_one_series_knows_less_of_the_tails_than_many():
     assert many.quantile(0.975) < 1.05 * alone.quantile(0.975)
 
 
+@given(st.integers(0, 10**6), st.integers(1, 6), st.integers(1, 4), st.floats(-3.0, 3.0))
+def test_quantiles_rise(seed: int, origins: int, size: int, drift: float):
+    """However few residuals there are, and however far they all lie on one side."""
+    rng = np.random.default_rng(seed)
+    shape = (origins, 4, size)
+    usual = np.full((origins + 1, size), 100.0)
+    actual = 100.0 + 10.0 * (drift + rng.standard_normal(shape) * rng.choice([0.01, 1.0]))
+    bands = fit_bands(
+        np.full(shape, 100.0), actual, usual, np.zeros(shape), np.full(usual.shape, 60.0),
+        np.zeros(size, dtype=np.int64), np.full(size, -math.inf), 4 * origins,
+    )  # fmt: skip
+    assert (np.diff(bands.quantiles) >= 0.0).all()
+
+
 def test_young_series_have_the_error_of_the_young():
     """Three times the error while under a year: bands of the young cover what they say, at the same age in
     the future, and so do those of the grown."""

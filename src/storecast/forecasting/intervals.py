@@ -114,7 +114,8 @@ def fit_bands(
     z = z / np.exp(slopes @ x)
     size = int(known.any(axis=(0, 1)).sum())
     freedom = weeks / _BLOCK_WEEKS * size / (1.0 + (size - 1) * _SHARED)
-    quantiles = _widening(freedom) * np.quantile(z, PROBABILITIES)
+    middle = np.median(z)
+    quantiles = middle + _widening(freedom) * (np.quantile(z, PROBABILITIES) - middle)  # so that they rise
     return Bands(scale, np.append(slopes, young), quantiles, floor)
 
 
