@@ -1,0 +1,178 @@
+"""The service as the app asks it: one method a question, typed answers, every failure a ``Trouble``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from storecast.webapp import answers
+from storecast.webapp.trouble import Trouble, from_problem, from_transport, odd
+
+__all__ = ["Client", "make_http"]
+
+T = TypeVar("T")
+_TIMEOUT = httpx.Timeout(8.0, connect=2.0, write=30.0, pool=5.0)
+_PAUSES = (0.1, 0.4)  # seconds before the second and the third try
+_LONGEST_WAIT = 2.0  # that Retry-After may ask for before the page itself waits instead
+_PAGE = 1000
+
+
+def make_http(service_url: str) -> httpx.Client:
+    """Connections to the service, shared by all sessions of this process."""
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
+    return httpx.Client(base_url=service_url, timeout=_TIMEOUT, limits=limits, trust_env=False)
+
+
+def _wait(response: httpx.Response, pause: float) -> float | None:
+    """Seconds to wait before the next try of what was refused for the moment; None where there is none."""
+    if response.status_code not in (429, 502, 503):
+        return None
+    asked = response.headers.get("retry-after", "")
+    seconds = float(asked) if asked.isdecimal() else pause
+    return seconds if seconds <= _LONGEST_WAIT else None
+
+
+class Client:
+    """``key``: the caller's API key, "" where the service is open. Only what may be asked twice without harm
+    is tried again."""
+
+    def __init__(
+        self, http: httpx.Client, key: str = "", *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._http, self._key, self._sleep = http, key, sleep
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        again: bool | None = None,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        timeout: httpx.Timeout | None = None,
+    ) -> httpx.Response:
+        """Any request; ``again``: whether it may be tried again (GET may). Raises Trouble."""
+        headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
+        content = None
+        if json is not None:
+            content, headers["content-type"] = msgspec.json.encode(json), "application/json"
+        pauses = list(_PAUSES) if (method == "GET" if again is None else again) else []
+        while True:
+            try:
+                response = self._http.request(
+                    method,
+                    path,
+                    params=params,
+                    content=content,
+                    headers=headers,
+                    timeout=timeout or _TIMEOUT,
+                )
+            except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+                if not pauses:
+                    raise from_transport(error) from error
+                self._sleep(pauses.pop(0))
+                continue
+            except httpx.TransportError as error:
+                raise from_transport(error) from error
+            if response.is_success:
+                return response
+            wait = _wait(response, pauses[0]) if pauses else None
+            if wait is None:
+                raise from_problem(response)
+            pauses.pop(0)
+            self._sleep(wait)
+
+    def _get(self, kind: type[T], path: str, **params: Any) -> T:
+        given = {name: value for name, value in params.items() if value is not None}
+        return self._read(kind, path, self.ask("GET", path, params=given))
+
+    def _post(self, kind: type[T], path: str, json: Any, *, again: bool = False) -> T:
+        return self._read(kind, path, self.ask("POST", path, json=json, again=again))
+
+    @staticmethod
+    def _read(kind: type[T], path: str, response: httpx.Response) -> T:
+        try:
+            return msgspec.json.decode(response.content, type=kind)
+        except msgspec.MsgspecError as error:
+            raise odd(path, error) from error
+
+    def session(self) -> answers.Session:
+        """Who is asking, and what the service takes."""
+        return self._get(answers.Session, "/v1/session")
+
+    def ready(self) -> bool:
+        """Whether the service may be asked again; never raises."""
+        try:
+            quick = httpx.Timeout(1.0)
+            return self.ask("GET", "/readyz", again=False, timeout=quick).is_success
+        except Trouble:
+            return False
+
+    def readiness(self) -> answers.Readiness:
+        """What the service says of itself."""
+        return self._get(answers.Readiness, "/readyz")
+
+    def series(self) -> list[answers.SeriesItem]:
+        """Everything that is forecast, in the order people count."""
+        out: list[answers.SeriesItem] = []
+        after: str | None = None
+        while True:
+            page = self._get(answers.SeriesPage, "/v1/series", limit=_PAGE, after=after)
+            out += page.series
+            if page.next is None:
+                return out
+            after = page.next
+
+    def overview(self, by: answers.By, horizon: int) -> answers.Overview:
+        """Sums and scores of everything."""
+        return self._get(answers.Overview, "/v1/overview", by=by, horizon=horizon)
+
+    def forecasts(
+        self, series: Sequence[str], by: answers.By, horizon: int, levels: Sequence[float]
+    ) -> answers.Forecasts:
+        """Forecasts of some series."""
+        asked = {"by": by, "series": list(series), "horizon": horizon, "levels": list(levels)}
+        return self._post(answers.Forecasts, "/v1/forecasts", asked, again=True)
+
+    def around(self, series: Sequence[str], by: answers.By, horizon: int, weeks: int) -> answers.Around:
+        """What stands around these forecasts."""
+        asked = {"by": by, "series": list(series), "horizon": horizon, "weeks": weeks}
+        return self._post(answers.Around, "/v1/around", asked, again=True)
+
+    def explanations(self, series: str, by: answers.By, horizons: Sequence[int]) -> answers.Explanations:
+        """Why these forecasts are what they are."""
+        wanted = ",".join(map(str, horizons))
+        return self._get(answers.Explanations, "/v1/explanations", series=series, by=by, horizons=wanted)
+
+    def models(self) -> answers.Models:
+        """What serves and what served before."""
+        return self._get(answers.Models, "/v1/models")
+
+    def events(self, limit: int = 50) -> answers.ModelEvents:
+        """Who moved what."""
+        return self._get(answers.ModelEvents, "/v1/events", limit=limit)
+
+    def event(self, event: str) -> answers.ModelEvent:
+        """What became of a move."""
+        return self._get(answers.ModelEvent, f"/v1/events/{event}")
+
+    def backtests(self) -> answers.Backtests:
+        """How good the version that serves was."""
+        return self._get(answers.Backtests, "/v1/backtests")
+
+    def promote(self, version: int, why: str) -> answers.ModelEvent:
+        """Ask for another version to serve."""
+        asked = {"version": version, "why": why}
+        return self._post(answers.ModelEvent, "/v1/models/promote", asked)
+
+    def roll_back(self, why: str) -> answers.ModelEvent:
+        """Ask for the version before to serve again."""
+        return self._post(answers.ModelEvent, "/v1/models/rollback", {"why": why})
+
+    def used(self, event: str, page: str) -> None:
+        """Count a session, page, upload, prediction, download or scenario."""
+        self.ask("POST", "/v1/usage", json={"event": event, "page": page}, timeout=httpx.Timeout(1.0))

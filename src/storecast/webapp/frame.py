@@ -1,0 +1,138 @@
+"""What every page stands in: who is looking, headings, and what is shown while something is amiss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NoReturn
+from urllib.parse import quote
+
+import httpx
+import streamlit as st
+
+from storecast.webapp.answers import Role, Session
+from storecast.webapp.client import Client, make_http
+from storecast.webapp.config import web_config
+from storecast.webapp.trouble import Trouble
+from storecast.webapp.words import Words
+
+__all__ = ["Visitor", "boundary", "empty", "heading", "may", "visitor"]
+
+_COOKIE = "storecast_key"
+_ROLES: tuple[Role, ...] = ("reader", "planner", "operator")
+_PROBE = 2.0  # seconds between looks whether the service is back
+_FRESH = 30.0  # seconds that answers may be shown again without asking
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who is looking, by which client, and how numbers are written for them."""
+
+    client: Client
+    session: Session
+    words: Words
+
+
+@st.cache_resource(show_spinner=False)
+def _http(service_url: str) -> httpx.Client:
+    return make_http(service_url)
+
+
+@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
+def _session(key: str, _client: Client) -> Session:
+    return _client.session()
+
+
+def visitor() -> Visitor:
+    """Who is looking; shows how to sign in, and stops the script, where that is not known."""
+    config = web_config()
+    key = st.context.cookies.get(_COOKIE, "")
+    client = Client(_http(config.service_url), key)
+    if not key and not config.local:
+        _ask_to_sign_in()
+    try:
+        session = _session(key, client)
+    except Trouble as trouble:
+        _show(trouble, client)
+    if session.open and not config.local:
+        st.title("This service has no keys yet")
+        st.error(
+            "The app can be reached from other machines, and the service behind it lets everybody in. "
+            "Whoever runs it issues keys first: `storecast keys issue --role operator --name me`."
+        )
+        st.stop()
+    return Visitor(client, session, Words(st.context.locale, session.unit))
+
+
+def may(visitor: Visitor, role: Role) -> bool:
+    """Whether the visitor's role is this one or a higher one."""
+    return _ROLES.index(visitor.session.role) >= _ROLES.index(role)
+
+
+def heading(title: str, says: str) -> None:
+    """A page's title and the sentence below it."""
+    st.title(title, anchor=False)
+    st.markdown(says)
+
+
+def empty(title: str, says: str) -> None:
+    """What stands where there is nothing yet."""
+    with st.container(border=True):
+        st.markdown(f"**{title}**")
+        st.markdown(says)
+
+
+@contextmanager
+def boundary(client: Client) -> Iterator[None]:
+    """Turns trouble into words, with a way on; where it may pass, the page comes back by itself."""
+    try:
+        yield
+    except Trouble as trouble:
+        _show(trouble, client)
+
+
+def _ask_to_sign_in(said: str = "Sign in with your key to see forecasts.") -> NoReturn:
+    st.title("Storecast", anchor=False)
+    then = quote(_path(), safe="/?=&")
+    st.markdown(said)
+    st.markdown(
+        f'<a href="/app/signin?then={quote(then)}" target="_self">Sign in</a>', unsafe_allow_html=True
+    )
+    st.stop()
+
+
+def _path() -> str:
+    url = httpx.URL(st.context.url or "/")
+    return url.raw_path.decode("ascii")
+
+
+def _show(trouble: Trouble, client: Client) -> NoReturn:
+    if trouble.kind == "key":
+        _ask_to_sign_in("Your key is not accepted: it is not known, or not valid any more.")
+    st.error(_text(trouble), icon=":material/error:" if not trouble.passing else ":material/cloud_off:")
+    if trouble.passing:
+        _come_back(client)
+    elif st.button("Try again", icon=":material/refresh:"):
+        st.cache_data.clear()
+        st.rerun()
+    st.stop()
+
+
+def _text(trouble: Trouble) -> str:
+    lines = [f"**{trouble.what.rstrip('.')}.**"]
+    lines += [part for part in (trouble.detail, trouble.remedy) if part]
+    lines += [
+        f"- {w.field}{f', row {w.row}' if w.row is not None else ''}: {w.detail}" for w in trouble.wrong[:20]
+    ]
+    if trouble.kind == "odd" and trouble.instance:
+        lines.append(f"Reported as `{trouble.instance}`.")
+    return "\n\n".join(lines)
+
+
+@st.fragment(run_every=_PROBE)
+def _come_back(client: Client) -> None:
+    """Looks whether the service is there again, and then runs the page anew."""
+    if client.ready():
+        st.rerun(scope="app")
+    st.caption("Looking every two seconds whether it is back.")
