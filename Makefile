@@ -33,6 +33,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make run DATA=path     from a sales file, zip or folder; without DATA from sample data'
+	@echo '  make run SERVE=no      without starting the service at the end'
 	@echo '  make test ARGS="-x"    more arguments for pytest'
 	@echo '  make PYTHON=path ...   another Python for .venv (3.11 to 3.13)'
 
@@ -77,8 +78,8 @@ setup-ci: ## install the system packages that the tests need (apt)
 # DATA reaches the shell by the environment, never as text of the recipe: any file name is safe.
 .PHONY: run
 run: export STORECAST_RUN_DATA := $(value DATA)
-run: $(RUNTIME) ## from sales data to forecasts and a report [DATA=path]
-	@$(BIN)/storecast run $(if $(value DATA),"$$STORECAST_RUN_DATA")
+run: $(RUNTIME) ## from sales data to forecasts, a report and a running service [DATA=path] [SERVE=no]
+	@$(BIN)/storecast run $(if $(value DATA),"$$STORECAST_RUN_DATA") $(if $(filter no,$(SERVE)),--no-serve)
 
 .PHONY: test
 test: $(DEV) ## run the tests
@@ -101,8 +102,9 @@ types: $(DEV) ## mypy, strict
 	@$(BIN)/mypy
 
 .PHONY: contracts
-contracts: $(DEV) ## which module may import which (.importlinter)
+contracts: $(DEV) ## which module may import which (.importlinter, .importlinter-loaded)
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/lint-imports --no-logo --config .importlinter-loaded
 
 .PHONY: format
 format: $(DEV) ## rewrite the code as ruff has it

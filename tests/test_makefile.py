@@ -15,7 +15,7 @@ from tests.needs import ROOT
 
 TARGETS = re.findall(r"^([a-z0-9-]+):.* ## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
-INHERITED = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATA", "ARGS")
+INHERITED = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATA", "ARGS", "SERVE")
 # Stands for a tool: prints its name, then each argument.
 ECHO = '#!/bin/sh\nbasename "$0"; for a in "$@"; do echo "<$a>"; done\n'
 
@@ -79,6 +79,14 @@ def test_a_second_run_starts_the_real_work_at_once(clone: Path) -> None:
 def test_any_file_name_reaches_the_command_unchanged(clone: Path, name: str) -> None:
     """DATA is handed over as it was typed: no word splitting, no expansion, no second command."""
     assert make(clone, "run", f"DATA={name}").stdout == f"storecast\n<run>\n<{name}>\n"
+
+
+def test_a_script_runs_without_the_service(clone: Path) -> None:
+    """SERVE=no ends when the work is done."""
+    assert make(clone, "run", "SERVE=no").stdout == "storecast\n<run>\n<--no-serve>\n"
+    assert (
+        make(clone, "run", "DATA=a b.csv", "SERVE=no").stdout == "storecast\n<run>\n<a b.csv>\n<--no-serve>\n"
+    )
 
 
 @pytest.mark.parametrize("changed", ["requirements.lock", "pyproject.toml"])

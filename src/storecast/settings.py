@@ -26,16 +26,28 @@ class Settings(BaseSettings):
     name: str = Field(default="storecast", description="registered model name")
     unit: str = Field(default="$", description="what sales are counted in: a currency sign or a unit")
     log_url: str = Field(
-        default="", description="database of the forecast log (SQLAlchemy URL); empty: SQLite in the home folder"
+        default="",
+        description="database of the forecast log (SQLAlchemy URL); empty: SQLite in the home folder",
     )
-    redis_url: str = Field(default="", description="Redis shared by workers for caches and limits; empty: none")
+    redis_url: str = Field(
+        default="", description="Redis shared by workers for caches and limits; empty: none"
+    )
     rate_limit: float = Field(
         default=500.0, ge=0.0, description="requests a second that one API key may make; 0: no limit"
     )
     drain_seconds: float = Field(
         default=2.0, ge=0.0, description="after SIGTERM, how long requests are still taken on"
     )
-    access_log: bool = Field(default=False, description="a line for every request, not only slow and failed ones")
+    access_log: bool = Field(
+        default=False, description="a line for every request, not only slow and failed ones"
+    )
+    otlp_endpoint: str = Field(
+        default="",
+        description="where traces go by OTLP over HTTP, such as http://localhost:4318; empty: nowhere",
+    )
+    log_days: int = Field(
+        default=0, ge=0, description="how many days the service keeps what it answered; 0: for ever"
+    )
     debug: bool = Field(default=False, description="show tracebacks")
 
     def __init__(self, **values: Any) -> None:

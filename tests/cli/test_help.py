@@ -15,8 +15,12 @@ from storecast.cli.app import app
 from tests.cli.calls import call
 
 GROUP: Any = typer.main.get_command(app)
-COMMANDS = {name: command for name, command in GROUP.commands.items() if name != "models"}
-COMMANDS |= {f"models {name}": command for name, command in GROUP.commands["models"].commands.items()}
+GROUPS = {name: group for name, group in GROUP.commands.items() if hasattr(group, "commands")}
+COMMANDS = {name: command for name, command in GROUP.commands.items() if name not in GROUPS}
+COMMANDS |= {
+    f"{name} {verb}": item for name, group in GROUPS.items() for verb, item in group.commands.items()
+}
+LASTING = ("serve", "follow")  # their log is JSON
 
 
 def examples(name: str) -> list[str]:
@@ -24,8 +28,9 @@ def examples(name: str) -> list[str]:
 
 
 def test_all_commands_are_there() -> None:
-    """The commands of the main job, and those that move the champion."""
+    """The commands of the main job, of the service, and those that move the champion."""
     assert {"run", "sample", "validate", "train", "backtest", "forecast", "explain"} <= set(COMMANDS)
+    assert {"serve", "follow", "migrate", "keys issue", "keys list", "keys revoke"} <= set(COMMANDS)
     assert {f"models {verb}" for verb in ("list", "show", "compare", "promote", "rollback")} <= set(COMMANDS)
 
 
@@ -54,8 +59,8 @@ def test_every_option_is_explained(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_speaks_json(name: str) -> None:
-    """Each has --json."""
-    assert "as_json" in [p.name for p in COMMANDS[name].params]
+    """Each has --json, but those that go on and on."""
+    assert ("as_json" in [p.name for p in COMMANDS[name].params]) == (name not in LASTING)
 
 
 def test_the_program_itself() -> None:

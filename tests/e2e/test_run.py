@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,19 +14,29 @@ import pandas as pd
 import pytest
 
 from tests.cli.calls import Done, shell
-from tests.needs import ROOT
+from tests.needs import ROOT, require
 
 pytestmark = pytest.mark.e2e
 FIRST = pd.Timestamp("2010-02-05")
 STORE_FILES = {"forecast.csv", "forecast-total.csv", "backtest.csv", "report.html"}
 
 
-def make(clone: Path, *words: str) -> Done:
-    """``make`` with ``words`` in the clone, in the environment of a plain shell."""
+def plain_environment() -> dict[str, str]:
+    """That of a plain shell."""
     dropped = ("MAKE", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH", "STORECAST_", "PYTEST")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
+    return {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
+
+
+def make(clone: Path, *words: str) -> Done:
+    """``make`` with ``words`` in the clone, without the service at the end of a run."""
     done = subprocess.run(
-        ["make", *words], cwd=clone, env=kept, capture_output=True, text=True, timeout=1800, check=False
+        ["make", *words, "SERVE=no"],
+        cwd=clone,
+        env=plain_environment(),
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
 
@@ -49,9 +61,11 @@ def champion(clone: Path) -> dict[str, Any]:
 
 
 def next_steps(done: Done) -> list[str]:
-    """The commands under "Next:" that a run printed."""
+    """The commands under "Next:" that a run printed; those that would go on and on are told not to."""
     lines = [line.strip() for line in done.out.partition("\nNext: ")[2].splitlines()]
-    return [line for line in lines if line.startswith(".venv/bin/storecast ")]
+    found = [line for line in lines if line.startswith(".venv/bin/storecast ")]
+    ending = [line.replace(" run ", " run --no-serve ", 1) for line in found]
+    return [line for line in ending if " serve " not in line]
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +97,38 @@ def test_every_next_step_of_a_sample_run(clone: Path, sample_run: Done) -> None:
         done = shell(line, clone)
         assert (done.code, done.err) == (0, ""), line
     (clone / "your-sales.csv").unlink()
+
+
+def test_make_run_ends_with_a_service(clone: Path, sample_run: Done) -> None:
+    """It prints a curl line that works as it stands, on what it has trained, and Ctrl-C ends it all."""
+    require("curl", "curl")
+    lines: list[str] = []
+    with subprocess.Popen(
+        ["make", "run"],
+        cwd=clone,
+        env=plain_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        assert running.stdout is not None
+        try:
+            lines += iter(running.stdout.readline, "Ctrl-C ends it.\n")
+            line = next(line for line in lines if line.startswith("Try:  ")).removeprefix("Try:  ")
+            told = shell(line.replace("curl", "curl --silent --show-error", 1), clone).json()
+            url = re.search(r"http://[^/]+", line)
+            ready = shell(f"curl --silent {url[0] if url else ''}/readyz", clone).json()
+        finally:
+            os.killpg(running.pid, signal.SIGINT)
+            running.wait(60)
+    assert ready["status"] == "ready"
+    assert told["model"]["version"] == champion(clone)["version"]
+    table = pd.read_csv(clone / "out" / "forecast.csv", dtype={"unique_id": str})
+    expected = table[table["unique_id"] == told["forecasts"][0]["unique_id"]].head(len(told["forecasts"]))
+    assert [row["ds"] for row in told["forecasts"]] == expected["ds"].tolist()
+    for name in ("storecast", "storecast-lo-80", "storecast-hi-95"):
+        assert [row[name] for row in told["forecasts"]] == expected[name].tolist()
 
 
 def test_make_run_again_makes_a_second_version(clone: Path, sample_run: Done) -> None:

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from storecast import __version__
-from storecast.cli import data, follow, forecasting, log, models, run_all, serving, training
+from storecast.cli import data, follow, forecasting, keys, log, models, run_all, serving, training
 from storecast.cli.output import errors
 from storecast.errors import StorecastError
 
@@ -34,9 +34,9 @@ app.command("explain")(forecasting.explain)
 app.add_typer(models.app, name="models")
 app.command("serve")(serving.serve)
 app.command("follow")(follow.follow)
-app.add_typer(serving.keys, name="keys")
+app.add_typer(keys.app, name="keys")
 app.add_typer(log.app, name="log")
-app.command("migrate")(serving.migrate)
+app.command("migrate")(keys.migrate)
 
 
 def _version(wanted: bool) -> None:

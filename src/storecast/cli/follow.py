@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from storecast.ports.work import Jobs
     from storecast.settings import Settings
 
-__all__ = ["follow", "work_as_child"]
+__all__ = ["follow", "follow_as_child", "work_as_child"]
 
 _STEP = 0.25  # seconds between looks at requests and at the alias
 _QUEUE = 1.0  # seconds between looks at the queue of data sets
@@ -203,8 +203,8 @@ def _work(
         stop.wait(_STEP)
 
 
-def work_as_child() -> None:
-    """Work off the data sets that wait, as a child that ends with its parent; SIGTERM puts a job back."""
+def _end_with_the_parent() -> None:
+    """End, kindly first, when standard input does: it is a pipe from the parent."""
 
     def wait_for_the_end() -> None:
         while os.read(0, 4096):  # not through sys.stdin, whose lock would hinder the end of the process
@@ -213,12 +213,27 @@ def work_as_child() -> None:
         time.sleep(5.0)
         os._exit(1)
 
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+
+
+def follow_as_child() -> None:
+    """``storecast follow`` of the model named on the command line, as a child that ends with its parent."""
+    _end_with_the_parent()
+    sys.argv = ["storecast", "follow", "--name", sys.argv[1]]
+    from storecast.cli import main
+
+    main()
+
+
+def work_as_child() -> None:
+    """Work off the data sets that wait, as a child that ends with its parent; SIGTERM puts a job back."""
+
     def end(number: int, frame: object) -> None:
         sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
-    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    _end_with_the_parent()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     os.nice(10)  # whoever waits for an answer of the service comes first

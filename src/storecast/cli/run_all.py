@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +21,12 @@ from storecast.cli.options import (
     again,
 )
 from storecast.cli.output import command, print_json, progress, screen
+from storecast.errors import SetupError
 
 __all__ = ["run"]
+
+_PORT = 8000
+_MAIN = "from storecast.cli import main; main()"
 
 
 def run(
@@ -36,15 +42,21 @@ def run(
     calendar: CalendarFile = None,
     sheet: Sheet = None,
     dayfirst: DateOrder = None,
+    serve: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="End by starting the service on what was trained.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
-    """Validate, back-test, train, register, promote, forecast 52 weeks, write a report.
+    """Validate, back-test, train, register, promote, forecast 52 weeks, write a report; then serve.
+
+    With --json it ends without serving. The service listens on port 8000 of this machine, or on a free one
+    where that is taken.
 
     Examples:
 
       storecast run
 
-      storecast run sales.csv --out monday
+      storecast run sales.csv --out monday --no-serve
     """
     from storecast.cli.show import show_training, training_dict
     from storecast.forecasting.forecaster import ForecasterConfig
@@ -96,6 +108,8 @@ def run(
         command("explain", data, series, week="1", **options): "why this number",
         command("models", "list", name=name): "what is registered, and what serves",
     }
+    if not serve:
+        lines[command("serve", name=name)] = "answer over HTTP"
     if sample:
         lines[command("run", "your-sales.csv")] = "the same on your own data"
     width = max(map(len, lines))
@@ -103,3 +117,25 @@ def run(
     screen.print(f"Next: open {result.files['Report']} in a browser, or")
     for line, why in lines.items():
         screen.print(f"  {line:<{width}}  # {why}")
+    if serve:
+        screen.print()
+        _become_the_service(name)
+
+
+def _become_the_service(name: str | None) -> None:
+    """Go on as ``storecast serve``: a process that has trained is too large to answer in."""
+    words = ["serve", "--port", str(_port()), *(["--name", name] if name else [])]
+    itself = [sys.argv[0]] if Path(sys.argv[0]).is_file() else ["-c", _MAIN]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *itself, *words])  # noqa: S606 - our own interpreter and code
+
+
+def _port() -> int:
+    from storecast.service.server import listen
+
+    try:
+        listen("127.0.0.1", _PORT).close()
+    except SetupError:
+        return 0
+    return _PORT

@@ -91,7 +91,8 @@ def train(
     """Read the sales at ``path``, fit, judge, register, promote and publish in ``releases``.
 
     Raises DataError, RequestError, RegistryError or ArtifactError, each before the long work where it can be
-    known. What serves is the model if it beats both naives beyond noise, else the better naive; both are registered.
+    known. What serves is the model if it beats both naives beyond noise, else the better naive; both are
+    registered.
     """
     check_horizon(request.config.horizon)
     data = source.read(path)

@@ -8,7 +8,13 @@ __all__ = ["Cache", "Limit", "RateLimiter"]
 
 
 class Cache(Protocol):
-    """Answers by key for a while. A key names all that the answer depends on, the model's digest too."""
+    """Answers by key for a while. A key names all that the answer depends on, the model's digest too.
+
+    ``hits`` and ``misses`` count what ``get`` found.
+    """
+
+    hits: int
+    misses: int
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None: never an error."""

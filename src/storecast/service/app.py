@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -55,6 +56,9 @@ _ROUTES = (
     health,
 )
 
+# FastAPI's own would see but the routes that pass through its router; `telemetry.py` sees all.
+_NONE_OF_ITS_OWN: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
 
 def create_app(service: Service, admission: Admission) -> FastAPI:
     """The service as an ASGI application; raises SetupError where a route declares no role."""
@@ -69,6 +73,7 @@ def create_app(service: Service, admission: Admission) -> FastAPI:
             for chore in chores:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
+            await service.cache.close()
 
     app = FastAPI(
         title="Storecast",
@@ -77,6 +82,7 @@ def create_app(service: Service, admission: Admission) -> FastAPI:
         description=_TEXT,
         redoc_url=None,
         lifespan=lifespan,
+        telemetry=_NONE_OF_ITS_OWN,
     )
     for router in _ROUTES:
         # Not include_router, which may wrap them: the rules are read from the routes themselves.
@@ -120,4 +126,6 @@ async def _on_error(request: Request, error: Exception) -> Response:
 
 
 def _refuse(request: Request, problem: Problem) -> Response:
-    return reply(problem, call_of(request).id)
+    call = call_of(request)
+    call.problem = problem.kind  # the gate, which does not see it, has it counted
+    return reply(problem, call.id)

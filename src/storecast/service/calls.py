@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,17 +19,43 @@ __all__ = ["Call", "Reply", "body_chunks", "call_of", "decode", "media_type", "r
 
 T = TypeVar("T")
 _BODY_SECONDS = 30.0  # between two pieces of a body, and for a small body as a whole
+_UNTIMED = nullcontext()
+
+
+class _Step:
+    """Notes when the block began and ended."""
+
+    __slots__ = ("_began", "_name", "_steps")
+
+    def __init__(self, name: str, steps: list[tuple[str, int, int]]) -> None:
+        self._name, self._steps = name, steps
+
+    def __enter__(self) -> None:
+        self._began = time.time_ns()
+
+    def __exit__(self, *about: object) -> None:
+        self._steps.append((self._name, self._began, time.time_ns()))
 
 
 @dataclass(slots=True)
 class Call:
     """``id`` of the request, ``caller`` (id of the API key, "local" without), its ``role``, and ``started``
-    (``time.perf_counter``)."""
+    (``time.perf_counter``).
+
+    ``problem``: kind of the problem it was refused with, where FastAPI sent that. ``steps``: name, begin and
+    end (nanoseconds since 1970) of what it took its time for; None where nobody wants to know.
+    """
 
     id: str
     caller: str
     role: str
     started: float
+    problem: str = ""
+    steps: list[tuple[str, int, int]] | None = None
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        """The block is a step of the request."""
+        return _UNTIMED if self.steps is None else _Step(name, self.steps)
 
 
 class Reply(Response):

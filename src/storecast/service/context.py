@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import Request
 
 from storecast.ports import Entry, ForecastLog
+from storecast.ports.cache import Cache
 from storecast.ports.records import Actuals, ModelEvents, Overrides
 from storecast.ports.work import Datasets, Jobs, Scenarios
 from storecast.service.calls import call_of
@@ -57,6 +58,7 @@ class Service:
     acknowledged: Callable[[Any, asyncio.AbstractEventLoop], Awaitable[str]]
     telemetry: Telemetry
     tables: Tables
+    cache: Cache
     clock: Callable[[], int] = time.time_ns
     chores: Mapping[Callable[[], None], float] = field(default_factory=dict)
     draining: bool = False
@@ -96,5 +98,6 @@ class Service:
             digest,
             blob,
         )
-        await self.acknowledged(self.log.submit(entry), asyncio.get_running_loop())
+        with call.step("log commit"):
+            await self.acknowledged(self.log.submit(entry), asyncio.get_running_loop())
         self.telemetry.served(kind, rows)

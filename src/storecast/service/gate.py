@@ -48,7 +48,7 @@ class Admission(Protocol):
 class Observer(Protocol):
     """Is told of everything that begins and ends."""
 
-    def began(self) -> None:
+    def began(self, call: Call) -> None:
         """A request was taken on."""
         ...
 
@@ -115,7 +115,7 @@ class Gate:
             await send(message)
 
         self.in_flight += 1
-        self._observer.began()
+        self._observer.began(call)
         try:
             problem = await self._answer(rule, call, scope, receive, out)
             if problem is not None:
@@ -126,6 +126,8 @@ class Gate:
             pass
         finally:
             self.in_flight -= 1
+            if call.problem:
+                self._observer.refused(call.problem)
             template = rule.template if rule else "unmatched"
             self._observer.ended(scope, template, status, time.perf_counter() - started)
             if rule and rule.role in _AUDITED:

@@ -34,6 +34,6 @@ def set_up(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("uvicorn.error").name = "uvicorn"
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # its life is told by the service
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -3,50 +3,65 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import Scope
 
-from storecast.ports import Depths, ReleaseInfo
+from storecast.ports import ForecastLog, ReleaseInfo
+from storecast.ports.cache import Cache
 from storecast.service.calls import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Telemetry"]
+__all__ = ["Telemetry", "Traces"]
 
 _LOG = logging.getLogger("storecast.service")
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _SLOW = 1.0  # seconds above which a request is worth a line
 
 
-class _Depths(Collector):
-    """Gauges that are read when somebody asks."""
+class Traces(Protocol):
+    """Where spans of requests go."""
 
-    def __init__(self, read: Callable[[], dict[str, tuple[str, float]]]) -> None:
+    def request(self, scope: Scope, call: Call, template: str, status: int, began: int, ended: int) -> str:
+        """Send one request with its steps; times in nanoseconds since 1970. The trace's id."""
+        ...
+
+    def close(self) -> None:
+        """Send what waits."""
+        ...
+
+
+class _Read(Collector):
+    """Metrics that are read when somebody asks."""
+
+    def __init__(self, read: Callable[[], Iterable[Metric]]) -> None:
         self._read = read
 
     def collect(self) -> Iterable[Metric]:
-        for name, (text, value) in self._read().items():
-            yield GaugeMetricFamily(name, text, value=value)
+        return self._read()
 
 
 class Telemetry:
     """Counts everything; one registry of its own for each application.
 
     ``served``, ``began``, ``ended`` and ``refused`` are called on every request and keep what they need at
-    hand instead of looking labels up.
+    hand instead of looking labels up. With ``traces`` each request is sent there, and its log line names
+    the trace.
     """
 
-    def __init__(self, *, access_log: bool = False) -> None:
+    def __init__(self, *, access_log: bool = False, traces: Traces | None = None) -> None:
         self.registry = CollectorRegistry()
-        self._access_log = access_log
+        self._access_log, self._traces = access_log, traces
         r = self.registry
+        ProcessCollector(registry=r)
         self._requests = Counter(
             "storecast_http_requests", "Requests answered.", ("method", "route", "status"), registry=r
         )
@@ -81,37 +96,59 @@ class Telemetry:
             buckets=_BUCKETS,
             registry=r,
         )
+        self._entries = Counter(
+            "storecast_log_entries", "Answers written, by where they went.", ("outcome",), registry=r
+        )
+        for outcome in ("committed", "spooled", "refused"):
+            self._entries.labels(outcome)
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._kinds: dict[str, Counter] = {}
 
-    def watch(
-        self, depths: Callable[[], Depths], writable: Callable[[], bool], age: Callable[[], float]
-    ) -> None:
+    def watch(self, log: ForecastLog, age: Callable[[], float]) -> None:
         """Show the log's queue and spool, and how old the forecasts are, whenever metrics are read."""
 
-        def read() -> dict[str, tuple[str, float]]:
-            d = depths()
-            return {
-                "storecast_log_queue_entries": ("Answers waiting to be written.", d.queue),
-                "storecast_log_spool_entries": ("Answers in the spool, not yet in the database.", d.spool),
-                "storecast_log_spool_bytes": ("Size of the spool.", d.spool_bytes),
-                "storecast_log_parked_entries": ("Entries that the database refuses.", d.parked),
-                "storecast_log_writable": ("1 where answers can be logged.", float(writable())),
-                "storecast_materialization_age_seconds": (
-                    "Since the forecasts that serve were published.",
-                    age(),
-                ),
-            }
+        def read() -> Iterable[Metric]:
+            d = log.depths()
+            for name, text, value in (
+                ("log_queue_entries", "Answers waiting to be written.", d.queue),
+                ("log_spool_entries", "Answers in the spool, not yet in the database.", d.spool),
+                ("log_spool_bytes", "Size of the spool.", d.spool_bytes),
+                ("log_parked_entries", "Entries that the database refuses.", d.parked),
+                ("log_writable", "1 where answers can be logged.", log.writable()),
+                ("log_database_up", "1 where answers go into the database.", log.trouble() is None),
+                ("materialization_age_seconds", "Since the forecasts that serve were published.", age()),
+            ):
+                yield GaugeMetricFamily(f"storecast_{name}", text, value=float(value))
 
-        self.registry.register(_Depths(read))
+        self.registry.register(_Read(read))
+
+    def watch_cache(self, cache: Cache) -> None:
+        """Show how often the cache of answers helped."""
+
+        def read() -> Iterable[Metric]:
+            yield CounterMetricFamily("storecast_cache_hits", "Answers found in the cache.", cache.hits)
+            yield CounterMetricFamily("storecast_cache_misses", "Answers not found there.", cache.misses)
+
+        self.registry.register(_Read(read))
+
+    def watch_redis(self, up: Callable[[], bool], failures: Callable[[], int]) -> None:
+        """Show whether the shared cache answers."""
+
+        def read() -> Iterable[Metric]:
+            yield GaugeMetricFamily("storecast_redis_up", "1 where Redis answered last.", value=float(up()))
+            yield CounterMetricFamily("storecast_redis_failures", "Calls without an answer.", failures())
+
+        self.registry.register(_Read(read))
 
     def page(self) -> bytes:
         """All metrics as Prometheus reads them."""
         return generate_latest(self.registry)
 
-    def began(self) -> None:
+    def began(self, call: Call) -> None:
         """A request was taken on."""
         self._flying.inc()
+        if self._traces is not None:
+            call.steps = []
 
     def ended(self, scope: Scope, template: str, status: int, seconds: float) -> None:
         """It was answered, or given up by its caller (status 499)."""
@@ -125,6 +162,11 @@ class Telemetry:
             )
         found[0].inc()
         found[1].observe(seconds)
+        trace = {}
+        if self._traces is not None:
+            now = time.time_ns()
+            began = now - int(seconds * 1e9)
+            trace["trace"] = self._traces.request(scope, scope["storecast"], template, status, began, now)
         if self._access_log or status >= 500 or seconds > _SLOW:
             call: Call = scope["storecast"]
             _LOG.log(
@@ -139,6 +181,7 @@ class Telemetry:
                         "status": status,
                         "seconds": round(seconds, 6),
                     }
+                    | trace
                 },
             )
 
@@ -165,6 +208,12 @@ class Telemetry:
     def committed(self, entries: int, seconds: float, outcome: str) -> None:
         """A group of log entries was written, or not."""
         self._commits.labels(outcome).observe(seconds)
+        self._entries.labels(outcome).inc(entries)
+
+    def close(self) -> None:
+        """Send what waits."""
+        if self._traces is not None:
+            self._traces.close()
 
     def version(self, event: str, info: ReleaseInfo | None, reason: str) -> None:
         """Another version serves, or one was refused."""

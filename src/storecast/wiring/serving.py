@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 
 from storecast.errors import SetupError
-from storecast.ports.cache import Limit, RateLimiter
+from storecast.ports.cache import Cache, Limit, RateLimiter
 from storecast.service.app import create_app
 from storecast.service.context import Service, ServiceConfig, Tables
 from storecast.service.security import Doors, KeyRing, is_loopback
-from storecast.service.telemetry import Telemetry
+from storecast.service.telemetry import Telemetry, Traces
 from storecast.service.watcher import Holder
 from storecast.settings import Settings
-from storecast.stores.cache import SharedRedis
+from storecast.stores.cache import MemoryCache, RedisCache, SharedRedis
 from storecast.stores.forecast_log import Database, DatabaseLog, acknowledged
 from storecast.stores.forecast_log.actuals import ActualsTable
 from storecast.stores.forecast_log.datasets import DatasetTable
@@ -25,13 +25,15 @@ from storecast.stores.forecast_log.jobs import JobTable
 from storecast.stores.forecast_log.keys import KeyTable
 from storecast.stores.forecast_log.model_events import ModelEventTable
 from storecast.stores.forecast_log.overrides import OverrideTable
+from storecast.stores.forecast_log.records import ForecastTable
 from storecast.stores.forecast_log.scenarios import ScenarioTable
 from storecast.stores.limits import MemoryLimiter, RedisLimiter
 from storecast.wiring import places
 
 __all__ = ["Worker", "database", "key_table", "make_worker"]
 
-_LOOK_SECONDS, _KEYS_SECONDS = 0.25, 2.0
+_LOOK_SECONDS, _KEYS_SECONDS, _PRUNE_SECONDS = 0.25, 2.0, 3600.0
+_DAY = 86_400_000_000  # microseconds
 
 
 def _now() -> datetime:
@@ -81,27 +83,47 @@ class Worker:
     def close(self) -> None:
         """Write what waits and end."""
         self.log.close()
+        self.service.telemetry.close()
 
 
-def _limiter(settings: Settings) -> RateLimiter:
-    return RedisLimiter(SharedRedis(settings.redis_url)) if settings.redis_url else MemoryLimiter()
+def _shared(settings: Settings, telemetry: Telemetry) -> tuple[RateLimiter, Cache]:
+    """Limits and cache: through Redis where it is configured."""
+    limiter: RateLimiter = MemoryLimiter()
+    cache: Cache = MemoryCache()
+    if settings.redis_url:
+        redis = SharedRedis(settings.redis_url)
+        limiter, cache = RedisLimiter(redis), RedisCache(redis, MemoryCache())
+        telemetry.watch_redis(lambda: redis.alive, lambda: redis.failures)
+    telemetry.watch_cache(cache)
+    return limiter, cache
+
+
+def _traces(settings: Settings) -> Traces | None:
+    if not settings.otlp_endpoint:
+        return None
+    from storecast.service.tracing import OtlpTraces
+
+    return OtlpTraces(settings.otlp_endpoint)
 
 
 def make_worker(settings: Settings, host: str) -> Worker:
     """The worker that will listen on ``host``; nothing is started yet."""
-    telemetry = Telemetry(access_log=settings.access_log)
+    telemetry = Telemetry(access_log=settings.access_log, traces=_traces(settings))
     home = places.home(settings)
     log = DatabaseLog(places.log_url(settings), home / "spool", on_commit=telemetry.committed)
     ring = KeyRing(KeyTable(log.database), home / "keys.json")
     holder = Holder(places.release_folder(settings, settings.name, _now), heard=telemetry.version)
     limit = Limit(settings.rate_limit, 2.0 * settings.rate_limit) if settings.rate_limit else None
-    doors = Doors(ring, _limiter(settings), limit, local=is_loopback(host))
+    limiter, cache = _shared(settings, telemetry)
+    doors = Doors(ring, limiter, limit, local=is_loopback(host))
     chores: dict[Callable[[], None], float] = {holder.look: _LOOK_SECONDS, ring.refresh: _KEYS_SECONDS}
+    if settings.log_days:
+        chores[_retention(ForecastTable(log.database), settings.log_days)] = _PRUNE_SECONDS
     config = ServiceConfig(name=settings.name, unit=settings.unit)
     service = Service(
-        config, holder, log, acknowledged, telemetry, _tables(log.database), time.time_ns, chores
+        config, holder, log, acknowledged, telemetry, _tables(log.database), cache, time.time_ns, chores
     )
-    telemetry.watch(log.depths, log.writable, lambda: _age(holder))
+    telemetry.watch(log, lambda: _age(holder))
     return Worker(create_app(service, doors), service, log, ring, host)
 
 
@@ -114,6 +136,13 @@ def _tables(at: Database) -> Tables:
         DatasetTable(at),
         JobTable(at),
     )
+
+
+def _retention(records: ForecastTable, days: int) -> Callable[[], None]:
+    def remove_old_answers() -> None:
+        records.prune(before=time.time_ns() // 1000 - days * _DAY)
+
+    return remove_old_answers
 
 
 def _age(holder: Holder) -> float:

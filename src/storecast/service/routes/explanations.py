@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from storecast.forecasting.explain import explain
-from storecast.service.calls import Reply
+from storecast.service.calls import Reply, call_of
 from storecast.service.context import Service
 from storecast.service.openapi import documented, parameter
 from storecast.service.problems import Wrong, invalid
@@ -81,7 +81,8 @@ def make_router(service: Service) -> APIRouter:
                 else list(range(1, len(champion.weeks) + 1))
             )
         by = champion.view(query["by"]).by if "by" in query else None
-        made = explain(champion.forecaster, name, weeks, level=by)
+        with call_of(request).step("look-up"):
+            made = explain(champion.forecaster, name, weeks, level=by)
         entry = service.log.new_id()
         answer = [e.as_dict() for e in made]
         forecast = {"ds": [e["ds"] for e in answer], "storecast": [e["forecast"] for e in answer]}

@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from storecast.service.calls import Reply, decode, media_type, read_body
+from storecast.service.calls import Reply, call_of, decode, media_type, read_body
 from storecast.service.champion import Champion, SeriesRows, check_levels, column_names
 from storecast.service.context import Service
 from storecast.service.logged import as_blob, as_texts
@@ -128,7 +128,8 @@ async def _one(
     service: Service, request: Request, champion: Champion, wanted: _Wanted, csv: bool
 ) -> Response:
     """One series: its rows are at hand or made at once, and the log entry is readable as it is."""
-    rows = champion.rows(wanted.by, wanted.places[0], wanted.levels)
+    with call_of(request).step("look-up"):
+        rows = champion.rows(wanted.by, wanted.places[0], wanted.levels)
     entry = service.log.new_id()
     weeks = wanted.weeks
     columns = [_pick(c, weeks) for c in rows.columns]
@@ -162,8 +163,9 @@ async def _many(
     view = champion.views[wanted.by]
     at, weeks = np.array(wanted.places, dtype=np.int64), np.array(wanted.weeks, dtype=np.int64)
     places, times = np.repeat(at, len(weeks)), np.tile(weeks, len(at))
-    values = view.columns(places, times, wanted.levels)
-    names = [view.names[p] for p in places.tolist()]
+    with call_of(request).step("look-up"):
+        values = view.columns(places, times, wanted.levels)
+        names = [view.names[p] for p in places.tolist()]
     named = dict(zip(column_names(wanted.levels), values, strict=True))
     digest, blob = await asyncio.to_thread(as_blob, names, champion.forecaster.weeks[times], named)
     entry = service.log.new_id()

@@ -48,7 +48,7 @@ def make_router(service: Service) -> APIRouter:
             "checks": checks,
             "model": msgspec.Raw(champion.head) if champion else None,
             "refused": holder.refused,
-            "log": {"queue": depths.queue, "spool": depths.spool},
+            "log": {"queue": depths.queue, "spool": depths.spool, "database": log.trouble() is None},
         }
         return Reply(msgspec.json.encode(body), status=200 if ready else 503)
 

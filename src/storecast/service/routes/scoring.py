@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from storecast.service.calls import Reply, media_type, read_body
+from storecast.service.calls import Reply, call_of, media_type, read_body
 from storecast.service.champion import Champion, check_levels, column_names
 from storecast.service.classic import gather
 from storecast.service.context import Service
@@ -167,7 +167,8 @@ def make_router(service: Service) -> APIRouter:
     ) -> list[bytes]:
         place, week = _located(champion, columns)
         view = champion.views["series"]
-        values = view.columns(place, week, levels)
+        with call_of(request).step("look-up"):
+            values = view.columns(place, week, levels)
         names = [view.names[p] for p in place.tolist()]
         form = "".join(f',"{n}":%r' for n in column_names(levels))
         tails = map(form.__mod__, zip(*(c.tolist() for c in values), strict=True))

@@ -74,7 +74,8 @@ def make_router(service: Service) -> APIRouter:
     async def ask(request: Request, asked: WhatIfRequest, inputs: bytes) -> Response:
         champion = service.holder.serving()
         levels = _LEVELS if asked.levels is None else check_levels(asked.levels)
-        made = what_if(champion, asked, levels)
+        with call_of(request).step("model"):
+            made = what_if(champion, asked, levels)
         base, scenario, difference = (
             [c.tolist() for c in part] for part in (made.base, made.scenario, made.difference)
         )

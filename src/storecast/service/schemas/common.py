@@ -29,10 +29,11 @@ class Health(Struct):
 
 
 class LogState(Struct):
-    """Answers waiting to be written, and answers that wait in the spool for the database."""
+    """Answers waiting to be written, answers that wait in the spool, and whether the database takes any."""
 
     queue: int
     spool: int
+    database: bool
 
 
 class Readiness(Struct):
