@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ __all__ = [
     "US_RETAIL",
     "Calendar",
     "HolidayRule",
+    "calendar_of",
+    "calendar_state",
     "easter_sunday",
     "first_days",
     "nth_weekday",
@@ -26,6 +29,7 @@ __all__ = [
 ]
 
 Days = NDArray[np.datetime64]
+_YEARS = range(1900, 2101)  # that a calendar is kept for
 HOLIDAY_WEIGHT = 5.0  # of a holiday week in wmae; see metrics
 
 
@@ -165,3 +169,20 @@ US_RETAIL = Calendar(
         HolidayRule("Christmas", lambda y: np.datetime64(f"{y:04d}-12-25"), weighted=True),
     ),
 )
+
+
+def calendar_state(calendar: Calendar) -> dict[str, Any]:
+    """A calendar as JSON has it, so that a model can be fitted anew with the one it was made with."""
+    if calendar == US_RETAIL:
+        return {"name": calendar.name}
+    days = {rule.name: [str(d) for y in _YEARS if (d := rule.date(y)) is not None] for rule in calendar.rules}
+    return {"name": calendar.name, "dates": days}
+
+
+def calendar_of(state: Mapping[str, Any]) -> Calendar:
+    """The calendar that ``calendar_state`` was made from."""
+    if "dates" not in state:
+        return US_RETAIL
+    return Calendar.from_dates(
+        state["name"], {name: np.array(days, dtype="datetime64[D]") for name, days in state["dates"].items()}
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from storecast.forecasting.calendar import US_RETAIL, Calendar
+from storecast.forecasting.calendar import US_RETAIL, Calendar, calendar_of, calendar_state
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.panel import Panel, known_ahead
@@ -16,10 +16,7 @@ from storecast.forecasting.quality import SalesData
 from storecast.forecasting.state import from_state
 from storecast.ports import Registry
 
-__all__ = ["Serving", "calendar_of", "calendar_state", "serving"]
-
-_YEARS = range(1900, 2101)
-
+__all__ = ["Serving", "serving"]
 
 @dataclass(frozen=True)
 class Serving:
@@ -28,23 +25,6 @@ class Serving:
     forecaster: Forecaster
     made_by: str
     version: int | None
-
-
-def calendar_state(calendar: Calendar) -> dict[str, Any]:
-    """A calendar as JSON has it, so that a model can be fitted anew with the one it was made with."""
-    if calendar == US_RETAIL:
-        return {"name": calendar.name}
-    days = {rule.name: [str(d) for y in _YEARS if (d := rule.date(y)) is not None] for rule in calendar.rules}
-    return {"name": calendar.name, "dates": days}
-
-
-def calendar_of(state: Mapping[str, Any]) -> Calendar:
-    """The calendar that ``calendar_state`` was made from."""
-    if "dates" not in state:
-        return US_RETAIL
-    return Calendar.from_dates(
-        state["name"], {name: np.array(days, dtype="datetime64[D]") for name, days in state["dates"].items()}
-    )
 
 
 def _same_history(forecaster: Forecaster, panel: Panel) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from storecast import __version__
 from storecast.forecasting.backtest import Backtest, backtest, rolling_cutoffs
 from storecast.forecasting.baselines import BASELINES
-from storecast.forecasting.calendar import Calendar
+from storecast.forecasting.calendar import Calendar, calendar_state
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.panel import Panel, known_ahead
@@ -19,8 +19,8 @@ from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.rolling import FIRST_ORIGIN
 from storecast.forecasting.scores import BUCKETS, scores
 from storecast.forecasting.state import to_state
-from storecast.jobs.champion import calendar_state
 from storecast.jobs.checks import check_events, check_horizon
+from storecast.jobs.keepsakes import keepsakes
 from storecast.jobs.promote import promote
 from storecast.ports import ArtifactContent, ModelVersion, Registry, Releases, ReportWriter, RunReport
 
@@ -213,6 +213,7 @@ def _register(registry: Registry, report: RunReport, digest: str, pictures: dict
     config = forecaster.config
     metrics = {} if report.backtest is None else _metrics(report.backtest, config.model)
     more = {"metrics": metrics, "gate": gate.as_dict(), "calendar": calendar_state(report.calendar)}
+    more["planning"] = keepsakes(report.panel, report.backtest)
     return registry.register(
         report.name,
         content_of(forecaster, data_digest=digest, **more),

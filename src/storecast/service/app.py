@@ -23,14 +23,17 @@ from storecast.service.openapi import install
 from storecast.service.problems import Problem, from_error, from_pydantic, reply
 from storecast.service.routes import (
     actuals,
+    around,
     datasets,
     explanations,
     forecasts,
     health,
     models,
+    overview,
     predictions,
     scoring,
     series,
+    session,
     whatif,
 )
 from storecast.service.rules import rules_of
@@ -49,9 +52,12 @@ _ROUTES = (
     whatif,
     explanations,
     series,
+    around,
+    overview,
     models,
     actuals,
     datasets,
+    session,
     scoring,
     health,
 )

@@ -197,8 +197,6 @@ class Total(Struct):
     """All of them together."""
 
     forecast: float
-    lo: float
-    hi: float
     last_year: float | None
 
 
@@ -273,8 +271,9 @@ class Backtests(Struct):
     cutoff: str
     metrics: dict[str, float]
     gate: dict[str, Any]
-    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    importance: list[dict[str, Any]] = field(default_factory=list)
+    cutoffs: list[str] = field(default_factory=list)
+    horizon: int | None = None
+    tables: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
 
 
 class Job(Struct):

@@ -1,17 +1,18 @@
-"""The script that Streamlit runs for every session: navigation, then the page that is looked at."""
+"""One look at the app: navigation, who is looking, then the page."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
-import httpx
 import streamlit as st
 
-from storecast.webapp import frame
-from storecast.webapp.pages import PAGES, page_of
+from storecast.webapp import frame, navigation
 from storecast.webapp.trouble import Trouble
 
 __all__ = ["main"]
+
+_ICON = Path(__file__).resolve().parent / "entry" / "icon.svg"
 
 
 def _count(visitor: frame.Visitor, page: str) -> None:
@@ -31,26 +32,25 @@ def _aside(visitor: frame.Visitor) -> None:
     session = visitor.session
     with st.sidebar:
         if session.open:
-            st.caption(f"This machine · {session.role}")
+            st.caption(f"On this machine, without a key: {session.role}")
         else:
-            st.caption(f"Key {session.caller} · {session.role}")
+            st.caption(f"Key {session.caller}: {session.role}")
             st.markdown('<a href="/app/signout" target="_self">Sign out</a>', unsafe_allow_html=True)
 
 
 def main() -> None:
     """One run of the script."""
-    st.set_page_config(page_title="Storecast", page_icon=":material/monitoring:", layout="wide")
-    chosen = st.navigation({section: [p.shown for p in group] for section, group in PAGES.items()})
+    st.set_page_config(page_title="Storecast", page_icon=str(_ICON), layout="wide")
+    page = navigation.menu()
     visitor = frame.visitor()
-    page = page_of(chosen)
     _aside(visitor)
     _count(visitor, page.name)
     if not frame.may(visitor, page.role):
-        frame.heading(page.title, f"This page needs the role {page.role}; your key has {visitor.session.role}.")
+        frame.heading(
+            page.title,
+            f"This page is for the role **{page.role}**; your key has the role **{visitor.session.role}**.",
+        )
         st.stop()
     with frame.boundary(visitor.client):
         page.show(visitor)
 
-
-if __name__ == "__main__" or httpx is None:
-    main()

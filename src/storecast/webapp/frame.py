@@ -72,6 +72,7 @@ def may(visitor: Visitor, role: Role) -> bool:
 
 def heading(title: str, says: str) -> None:
     """A page's title and the sentence below it."""
+    st.html("<style>.stMainBlockContainer { padding-top: 3.5rem; }</style>")
     st.title(title, anchor=False)
     st.markdown(says)
 

@@ -232,7 +232,7 @@ def create() -> st.App:
     config = web_config()
     routes = _Routes(config)
     return st.App(
-        _HERE / "app.py",
+        _HERE / "entry" / "script.py",
         lifespan=routes.lifespan,
         routes=[
             Route("/app/signin", routes.sign_in, methods=["GET", "POST"]),

@@ -120,11 +120,15 @@ def make_router(service: Service) -> APIRouter:
         champion = service.holder.serving()
         model = {n: getattr(champion.info, n) for n in ("name", "version", "digest", "model")}
         facts = champion.facts
+        judged = facts.get("planning", {}).get("backtest", {})
         body = {
             "model": model,
             "cutoff": champion.cutoff,
             "metrics": facts.get("metrics", {}),
             "gate": facts.get("gate", {}),
+            "cutoffs": judged.get("cutoffs", []),
+            "horizon": judged.get("horizon"),
+            "tables": judged.get("tables", {}),
         }
         return answer(body)
 

@@ -157,12 +157,16 @@ class EventsAnswer(Struct):
 
 class BacktestsAnswer(Struct):
     """How the version that serves did on weeks it had not seen: ``metrics`` by name, the ``gate``'s
-    verdict; both empty where it was trained without them."""
+    verdict, and ``tables`` of the same figures by store, horizon, week ahead, holiday, type and series, as
+    lists by column; empty where it was trained without them."""
 
     model: Model
     cutoff: str
     metrics: dict[str, float]
     gate: dict[str, Any]
+    cutoffs: list[str]
+    horizon: int | None
+    tables: dict[str, dict[str, list[str | float | None]]]
 
 
 class ActualsAnswer(Struct):

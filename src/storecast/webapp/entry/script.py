@@ -1,0 +1,5 @@
+"""What Streamlit runs for every session, again at every click."""
+
+from storecast.webapp.app import main
+
+main()
