@@ -15,7 +15,7 @@ LOCKER := build/locker
 # Each must find a built package for every pin; tools/preflight.py refuses all other machines.
 SYSTEMS := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin
 UV_COMPILE = $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-header --no-annotate $(ARGS) --group build
+  --no-header --no-annotate $(ARGS) --extra web --group build
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:

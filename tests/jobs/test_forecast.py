@@ -11,13 +11,12 @@ import pandas as pd
 import pytest
 
 from storecast.errors import RequestError
-from storecast.forecasting.calendar import Calendar
+from storecast.forecasting.calendar import Calendar, calendar_of, calendar_state
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.frames import forecast_table
 from storecast.forecasting.panel import Panel
 from storecast.forecasting.quality import SalesData
-from storecast.jobs.champion import calendar_of, calendar_state
 from storecast.jobs.forecast import ForecastRequest, ForecastResult, forecast
 from storecast.jobs.train import TrainRequest, train
 from storecast.stores.calendars import country_calendar
