@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import httpx
 import msgspec
 
-from storecast.webapp import answers
+from storecast.webapp import answers, entries
 from storecast.webapp.trouble import Trouble, from_problem, from_transport, odd
 
 __all__ = ["Client", "make_http"]
@@ -19,6 +20,7 @@ _TIMEOUT = httpx.Timeout(8.0, connect=2.0, write=30.0, pool=5.0)
 _PAUSES = (0.1, 0.4)  # seconds before the second and the third try
 _LONGEST_WAIT = 2.0  # that Retry-After may ask for before the page itself waits instead
 _PAGE = 1000
+_SHORT_PAGE = 500
 
 
 def make_http(service_url: str) -> httpx.Client:
@@ -172,6 +174,86 @@ class Client:
     def roll_back(self, why: str) -> answers.ModelEvent:
         """Ask for the version before to serve again."""
         return self._post(answers.ModelEvent, "/v1/models/rollback", {"why": why})
+
+    def weeks(self) -> entries.Weeks:
+        """All weeks that are forecast."""
+        asked = {"by": "total", "series": ["total"], "horizon": 1, "weeks": 1}
+        return self._post(entries.Weeks, "/v1/around", asked, again=True)
+
+    def inputs(self, store: str, date: str) -> entries.Inputs:
+        """Likely values of the classic form."""
+        return self._get(entries.Inputs, "/v1/inputs", store=store, date=date)
+
+    def predictions(self, rows: Sequence[Mapping[str, Any]], levels: Sequence[float]) -> entries.Predictions:
+        """One prediction for each row of the classic form."""
+        asked = {"rows": list(rows), "levels": list(levels)}
+        return self._post(entries.Predictions, "/v1/predictions", asked, again=True)
+
+    def what_if(self, asked: Mapping[str, Any]) -> entries.WhatIf:
+        """Base against scenario; ``asked`` as /v1/what-if takes it."""
+        return self._post(entries.WhatIf, "/v1/what-if", asked, again=True)
+
+    def scenarios(self) -> list[entries.Scenario]:
+        """All saved what-ifs, newest first."""
+        out: list[entries.Scenario] = []
+        before: str | None = None
+        while True:
+            page = self._get(entries.Scenarios, "/v1/scenarios", limit=_SHORT_PAGE, before=before)
+            out += page.scenarios
+            if page.next is None:
+                return out
+            before = page.next
+
+    def scenario(self, key: str) -> entries.Scenario:
+        """One saved what-if."""
+        return self._get(entries.Scenario, f"/v1/scenarios/{key}")
+
+    def save_scenario(self, name: str, what_if: Mapping[str, Any]) -> entries.Scenario:
+        """Save a new one."""
+        return self._post(entries.Scenario, "/v1/scenarios", {"name": name, "what_if": what_if})
+
+    def change_scenario(
+        self, key: str, version: int, name: str, what_if: Mapping[str, Any]
+    ) -> entries.Scenario:
+        """Replace the one that was at ``version``."""
+        path, asked = f"/v1/scenarios/{key}", {"version": version, "name": name, "what_if": what_if}
+        return self._read(entries.Scenario, path, self.ask("PUT", path, json=asked))
+
+    def remove_scenario(self, key: str) -> None:
+        """Remove it."""
+        self.ask("DELETE", f"/v1/scenarios/{key}")
+
+    def datasets(self, limit: int = 50) -> list[entries.Dataset]:
+        """The latest uploads."""
+        return self._get(entries.Datasets, "/v1/datasets", limit=limit).datasets
+
+    def dataset(self, key: str) -> entries.Dataset:
+        """One upload with its report and what was made of it."""
+        return self._get(entries.Dataset, f"/v1/datasets/{key}")
+
+    def remove_dataset(self, key: str) -> None:
+        """Remove it with all that was made of it."""
+        self.ask("DELETE", f"/v1/datasets/{key}")
+
+    def job_of(self, subject: str) -> answers.Job | None:
+        """The latest job on something; None where it is long past."""
+        found = self._get(entries.Jobs, "/v1/jobs", limit=_SHORT_PAGE).jobs
+        return next((job for job in found if job.subject == subject), None)
+
+    @contextmanager
+    def lines(self, dataset: str, name: str) -> Iterator[Iterator[str]]:
+        """The lines of a table made of an upload, as they come: read as many as are wanted. Raises
+        Trouble."""
+        headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
+        path = f"/v1/datasets/{dataset}/contents"
+        try:
+            with self._http.stream("GET", path, params={"name": name}, headers=headers) as response:
+                if not response.is_success:
+                    response.read()
+                    raise from_problem(response)
+                yield response.iter_lines()
+        except httpx.TransportError as error:
+            raise from_transport(error) from error
 
     def used(self, event: str, page: str) -> None:
         """Count a session, page, upload, prediction, download or scenario."""

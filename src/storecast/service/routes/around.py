@@ -66,6 +66,7 @@ def _around(champion: Champion, asked: AroundRequest, unit: str) -> dict[str, ob
         "by": view.by,
         "cutoff": champion.cutoff,
         "unit": unit,
+        "weeks": champion.weeks,
         "history": {"ds": days[:split], "y": named(past)},
         "ahead": {
             "ds": days[split:],

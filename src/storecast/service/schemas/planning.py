@@ -79,11 +79,12 @@ class HolidayWeek(Struct):
 
 
 class AroundAnswer(Struct):
-    """What stands around forecasts."""
+    """What stands around forecasts; ``weeks``: all that this version forecasts."""
 
     by: str
     cutoff: str
     unit: str
+    weeks: list[str]
     history: Past
     ahead: Ahead
     calendar: list[HolidayWeek]
