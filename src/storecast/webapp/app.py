@@ -41,6 +41,7 @@ def _aside(visitor: frame.Visitor) -> None:
 def main() -> None:
     """One run of the script."""
     st.set_page_config(page_title="Storecast", page_icon=str(_ICON), layout="wide")
+    frame.style()
     page = navigation.menu()
     visitor = frame.visitor()
     _aside(visitor)

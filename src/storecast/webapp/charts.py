@@ -14,7 +14,7 @@ import streamlit as st
 from storecast.webapp.answers import Around, Forecasts, Holiday
 from storecast.webapp.words import Words
 
-__all__ = ["NAIVE", "changes", "forecast", "palette", "rows_of"]
+__all__ = ["NAIVE", "changes", "forecast", "lines", "palette", "rows_of"]
 
 Spec = dict[str, Any]
 _LIGHT = {"history": "#334155", "forecast": "#0B5CAD", "year": "#B45309", "naive": "#6B7280", "mark": "#64748B"}
@@ -249,3 +249,29 @@ def changes(
         ],
     }
     st.vega_lite_chart(spec, key=key, alt=alt)
+
+
+def lines(
+    rows: Sequence[Mapping[str, Any]], *, alt: str, percent: bool = False, height: int = 320
+) -> None:
+    """Some series over weeks: rows of ``series``, ``ds``, ``value``, and texts ``Week`` and ``text``."""
+    legend = {"orient": "top", "symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 2, "symbolSize": 250}
+    spec = {
+        "data": {"values": list(rows)},
+        "height": height,
+        "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 12, "opacity": 0.01}},
+        "encoding": {
+            "x": {"field": "ds", "type": "temporal", "title": None, "axis": {"format": "%b"}},
+            "y": {
+                "field": "value",
+                "type": "quantitative",
+                "title": None,
+                "axis": {"format": "%" if percent else "~s", "tickCount": 5},
+                "scale": {"zero": False},
+            },
+            "color": {"field": "series", "type": "nominal", "title": None, "legend": legend},
+            "strokeDash": {"field": "series", "type": "nominal", "title": None, "legend": legend},
+            "tooltip": [{"field": name, "title": name.capitalize()} for name in ("series", "Week", "text")],
+        },
+    }
+    st.vega_lite_chart(spec, alt=alt)

@@ -17,8 +17,15 @@ from storecast.webapp.config import web_config
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words
 
-__all__ = ["Visitor", "boundary", "empty", "heading", "may", "visitor"]
+__all__ = ["Visitor", "boundary", "empty", "heading", "may", "style", "visitor"]
 
+_STYLE = """<style>
+.stMainBlockContainer { padding-top: 3.5rem; }
+[data-testid="stMultiSelect"] [data-tag] { background: transparent; border: 1px solid currentColor; }
+[data-testid="stMultiSelect"] [data-tag], [data-testid="stMultiSelect"] [data-tag] * { color: inherit; }
+/* Its files would hold names that a spreadsheet takes for formulas; ours do not (sheets.py). */
+[data-testid="stElementToolbar"] button[aria-label^="Download as CSV"] { display: none; }
+</style>"""
 _COOKIE = "storecast_key"
 _ROLES: tuple[Role, ...] = ("reader", "planner", "operator")
 _PROBE = 2.0  # seconds between looks whether the service is back
@@ -65,6 +72,11 @@ def visitor() -> Visitor:
     return Visitor(client, session, Words(st.context.locale, session.unit))
 
 
+def style() -> None:
+    """What the theme cannot say: less empty space, and tags that can be read on both backgrounds."""
+    st.html(_STYLE)
+
+
 def may(visitor: Visitor, role: Role) -> bool:
     """Whether the visitor's role is this one or a higher one."""
     return _ROLES.index(visitor.session.role) >= _ROLES.index(role)
@@ -72,7 +84,6 @@ def may(visitor: Visitor, role: Role) -> bool:
 
 def heading(title: str, says: str) -> None:
     """A page's title and the sentence below it."""
-    st.html("<style>.stMainBlockContainer { padding-top: 3.5rem; }</style>")
     st.title(title, anchor=False)
     st.markdown(says)
 

@@ -71,10 +71,7 @@ def menu() -> PageInfo:
     """Draw the navigation; the page that is looked at."""
     shown = {page.name: _shown(page) for page in PAGES}
     st.session_state["_pages"] = shown
-    sections: dict[str, list[StreamlitPage]] = {}
-    for page in PAGES:
-        sections.setdefault(page.section, []).append(shown[page.name])
-    return page_of(st.navigation(sections))
+    return page_of(st.navigation(list(shown.values())))
 
 
 def page_of(chosen: StreamlitPage) -> PageInfo:

@@ -96,7 +96,7 @@ def _draw(found: Forecasts, around: Around, names: Sequence[str], by: By, known:
 
 def _why(visitor: Visitor, names: Sequence[str], by: By, found: Forecasts, known: dict[str, SeriesItem]) -> None:
     words = visitor.words
-    st.subheader("Why this number", anchor=False)
+    st.header("Why this number", anchor=False)
     with st.container(horizontal=True):
         name = names[0]
         if len(names) > 1:
@@ -119,7 +119,7 @@ def _why(visitor: Visitor, names: Sequence[str], by: By, found: Forecasts, known
 
 def _trust(judged: Backtests, names: Sequence[str], by: By, levels: Sequence[float], words: Words) -> None:
     """What bands and errors were really like, of the series itself where that is known."""
-    st.subheader("How far to trust it", anchor=False)
+    st.header("How far to trust it", anchor=False)
     metrics = judged.metrics
     if "wmae" not in metrics:
         empty("Not known", "This version was trained without a back-test: its history is too short for one.")
@@ -225,7 +225,7 @@ def show(visitor: Visitor) -> None:
         _why(visitor, names, by, found, known)
     with right:
         _trust(judged, names, by, levels, words)
-    st.subheader("The same as a table", anchor=False)
+    st.header("The same as a table", anchor=False)
     table = _table(found, around, by, known)
     file = f"forecast-{'-'.join(names[:3])}-after-{found.cutoff}"
     save_buttons(

@@ -50,7 +50,7 @@ def _list(rows: Sequence[OverviewRow], says: Callable[[OverviewRow], str], by: B
 
 
 def _moved(found: Overview, words: Words, horizon: int) -> None:
-    st.subheader("Moves most against last year", anchor=False)
+    st.header("Moves most against last year", anchor=False)
     rows = sorted((r for r in found.rows if r.change is not None), key=lambda r: -abs(r.change or 0.0))
     if not rows:
         empty("Nothing to compare with", "Last year's same weeks are not known yet.")
@@ -66,7 +66,7 @@ def _moved(found: Overview, words: Words, horizon: int) -> None:
 
 
 def _surprised(found: Overview, words: Words, horizon: int, noun: tuple[str, str]) -> None:
-    st.subheader("Last week fell outside its band", anchor=False)
+    st.header("Last week fell outside its band", anchor=False)
     known = [r for r in found.rows if r.latest is not None]
     rows = sorted((r for r in known if _beyond(r) is not None), key=lambda r: -(_beyond(r) or 0.0))
     if not known:
@@ -91,7 +91,7 @@ def _surprised(found: Overview, words: Words, horizon: int, noun: tuple[str, str
 
 
 def _hard(found: Overview, words: Words, horizon: int, noun: tuple[str, str]) -> None:
-    st.subheader("Hardest to forecast", anchor=False)
+    st.header("Hardest to forecast", anchor=False)
     pairs = [(r, a) for r in found.rows if (a := _against(r)) is not None]
     if not pairs:
         empty("Not known", "This version was trained without a back-test.")
@@ -207,9 +207,9 @@ def show(visitor: Visitor) -> None:
         _surprised(found, words, horizon, noun)
     with three:
         _hard(found, words, horizon, noun)
-    st.subheader("All together", anchor=False)
+    st.header("All together", anchor=False)
     total = source.forecasts(visitor.client, ["total"], "total", horizon, [80.0, 95.0])
     context = source.around(visitor.client, ["total"], "total", horizon, 65)
     charts.forecast(charts.rows_of(total, context, "total"), context.calendar, words, "all stores together")
-    st.subheader(f"All {noun[1]}", anchor=False)
+    st.header(f"All {noun[1]}", anchor=False)
     _table(found, words)
