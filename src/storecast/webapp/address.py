@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-__all__ = ["choose", "choose_many", "current", "forget", "put"]
+__all__ = ["choose", "choose_many", "current", "forget", "prefilled", "put"]
 
 T = TypeVar("T", str, int, float)
 
@@ -87,3 +87,30 @@ def choose_many(
     texts = [_text(value) for value in chosen] or [""]
     put(name, () if chosen == list(default) else texts)
     return chosen
+
+
+def prefilled(
+    label: str,
+    name: str,
+    usual: T | None,
+    parse: Callable[[str], T],
+    *,
+    widget: Callable[..., Any],
+    **more: Any,
+) -> T | None:
+    """A value that stands at ``usual``, and follows it, until somebody enters another: only that one is kept
+    in the address. ``parse`` raises ValueError for what is none."""
+    key, before = _key(name), f"{_key(name)}.usual"
+    told = _told(name)
+    if told is not None:
+        try:
+            st.session_state[key] = parse(told[0]) if told else usual
+        except ValueError:
+            st.session_state[key] = usual
+    elif st.session_state[key] == st.session_state.get(before):
+        st.session_state[key] = usual
+    st.session_state[before] = usual
+    value: T | None = widget(label, key=key, **more)
+    text = "" if value is None else f"{value:.10g}"
+    put(name, () if value == usual else (text,))
+    return value

@@ -3,14 +3,28 @@ neither waits for nor logs the same forecast again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 import streamlit as st
 
-from storecast.webapp import answers
+from storecast.webapp import answers, entries
 from storecast.webapp.client import Client
+from storecast.webapp.trouble import Trouble
 
-__all__ = ["around", "backtests", "explanations", "forecasts", "overview", "series"]
+__all__ = [
+    "around",
+    "backtests",
+    "explanations",
+    "forecasts",
+    "inputs",
+    "overview",
+    "predictions",
+    "series",
+    "weeks",
+    "what_if",
+]
 
 _FRESH = 30.0  # seconds
 
@@ -53,3 +67,31 @@ def explanations(_client: Client, name: str, by: answers.By, horizon: int) -> an
 def backtests(_client: Client) -> answers.Backtests:
     """How good the version that serves was."""
     return _client.backtests()
+
+
+@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
+def weeks(_client: Client) -> entries.Weeks:
+    """All weeks that are forecast."""
+    return _client.weeks()
+
+
+@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
+def inputs(_client: Client, store: str, date: str) -> entries.Inputs:
+    """Likely values of the classic form."""
+    return _client.inputs(store, date)
+
+
+@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
+def predictions(
+    _client: Client, rows: Sequence[Mapping[str, Any]], levels: Sequence[float]
+) -> entries.Predictions:
+    """Predictions of rows of the classic form, counted as one."""
+    with suppress(Trouble):  # counting is no reason to answer nothing
+        _client.used("prediction", "form")
+    return _client.predictions(rows, levels)
+
+
+@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
+def what_if(_client: Client, asked: Mapping[str, Any]) -> entries.WhatIf:
+    """Base against scenario."""
+    return _client.what_if(asked)
