@@ -14,15 +14,17 @@ DEV := .venv/.dev
 LOCKER := build/locker
 # Each must find a built package for every pin; tools/preflight.py refuses all other machines.
 SYSTEMS := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin
-UV_COMPILE = $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-header --no-annotate $(ARGS) --extra web --group build
+UV_PIN = $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate $(ARGS)
+UV_COMPILE = $(UV_PIN) --extra web --group build
+RIVALS := benchmarks/rivals/requirements
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
 # `make -j clean setup` must not empty what it fills.
-ifneq (,$(filter clean format lock,$(MAKECMDGOALS)))
+ifneq (,$(filter clean format lock lock-rivals,$(MAKECMDGOALS)))
 .NOTPARALLEL:
 endif
 
@@ -30,7 +32,7 @@ endif
 help: ## list the targets
 	@echo 'Storecast: make TARGET'
 	@echo
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make run DATA=path     from a sales file, zip or folder; without DATA from sample data'
 	@echo '  make run SERVE=no      without starting the service at the end'
@@ -117,8 +119,7 @@ bench: $(RUNTIME) ## measure every figure of the README
 
 # Existing pins stay unless ARGS="--upgrade" (or --upgrade-package NAME) asks for newer ones.
 .PHONY: lock
-lock: ## re-make both locks, with hashes, and prove them for every supported system
-	@test -x $(LOCKER)/bin/uv || { "$(PYTHON)" -m venv $(LOCKER) && $(LOCKER)/bin/pip install -q uv; }
+lock: $(LOCKER)/bin/uv ## re-make both locks, with hashes, and prove them for every supported system
 	@$(UV_COMPILE) --output-file requirements.lock pyproject.toml
 	@$(UV_COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	@for python in 3.11 3.12 3.13; do for system in $(SYSTEMS); do \
@@ -126,6 +127,13 @@ lock: ## re-make both locks, with hashes, and prove them for every supported sys
 	  $(LOCKER)/bin/uv pip install --quiet --dry-run --target $(LOCKER)/none --python-version $$python \
 	    --python-platform $$system --only-binary :all: --require-hashes -r requirements-dev.lock || exit 1; \
 	done; done
+
+.PHONY: lock-rivals
+lock-rivals: $(LOCKER)/bin/uv ## re-make the lock of the benchmark's rivals
+	@$(UV_PIN) --output-file $(RIVALS).lock $(RIVALS).in
+
+$(LOCKER)/bin/uv:
+	@"$(PYTHON)" -m venv $(LOCKER) && $(LOCKER)/bin/pip install -q uv
 
 .PHONY: clean
 clean: ## remove environments, caches and build output; never data or models

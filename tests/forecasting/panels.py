@@ -43,7 +43,8 @@ def as_panel(
 def season_of(weeks: NDArray[np.datetime64], height: float = 0.2) -> Float:
     """(T,) a smooth yearly season that follows the calendar date, mean one."""
     year = weeks.astype("datetime64[Y]")
-    length = ((year + 1).astype("datetime64[D]") - year.astype("datetime64[D]")).astype(float)
+    following = (year + np.timedelta64(1, "Y")).astype("datetime64[D]")
+    length = (following - year.astype("datetime64[D]")).astype(float)
     share = (weeks - year.astype("datetime64[D]")).astype(float) / length
     out: Float = 1.0 + height * np.sin(2.0 * np.pi * share)
     return out

@@ -129,7 +129,7 @@ def test_growth_is_carried_to_the_same_date():
 
 def _christmas_by_day(first: np.datetime64, weeks: int) -> NDArray[np.float64]:
     """Weekly sales of days that are level but for a hill of three weeks around 19 December."""
-    days = first - 6 + np.arange(7 * weeks)
+    days = first + np.arange(-6, 7 * weeks - 6)
     rise = np.zeros(len(days))
     for year in range(2000, 2020):
         rise += 1.5 * np.exp(-0.5 * ((days - np.datetime64(f"{year}-12-19")).astype(float) / 9.0) ** 2)
@@ -140,7 +140,7 @@ def _christmas_by_day(first: np.datetime64, weeks: int) -> NDArray[np.float64]:
 def test_christmas_on_its_date_beats_the_week_number(anchor: int):
     """Where the days before Christmas carry the sales, last year by date has at most two thirds of the error
     of last year by week number, whatever weekday ends the week; Christmas is neither lost nor found twice."""
-    first = np.datetime64("2005-01-03") + anchor
+    first = np.datetime64("2005-01-03") + np.timedelta64(anchor, "D")
     sales = _christmas_by_day(first, 52 * 9)
     weeks = weeks_from(str(first), len(sales))
     timeline = make_timeline(weeks, 3, US_RETAIL)

@@ -134,12 +134,12 @@ def test_holidays_in_names_the_weeks_by_a_plain_search(first: str):
     weeks = weeks_from(first, 110)
     names = US_RETAIL.holidays_in(weeks)
     for week, found in zip(weeks, names, strict=True):
-        start = week if week.item().weekday() == 0 else week - 6
+        start = week if week.item().weekday() == 0 else week - np.timedelta64(6, "D")
         expected = [
             rule.name
             for rule in US_RETAIL.rules
             for year in (2011, 2012, 2013, 2014)
-            if (day := rule.date(year)) is not None and start <= day < start + 7
+            if (day := rule.date(year)) is not None and start <= day < start + np.timedelta64(7, "D")
         ]
         assert found == ", ".join(expected)
 
@@ -165,7 +165,7 @@ def test_listed_days_are_sorted_into_fixed_moving_and_snapping():
         "a country",
         {
             "Christmas Day": _listed(*(f"{y}-12-25" for y in years)),
-            "Good Friday": _listed(*(str(easter_sunday(y) - 2) for y in years)),
+            "Good Friday": _listed(*(str(easter_sunday(y) - np.timedelta64(2, "D")) for y in years)),
             "Labour Day": _listed(*(str(nth_weekday(y, 9, 0, 1)) for y in years)),
             "Ramadan": _listed("2010-08-11", "2011-08-01", "2012-07-20", "2013-07-09", "2014-06-28"),
             "Thanksgiving": _listed(*(str(nth_weekday(y, 11, 3, 4)) for y in years)),

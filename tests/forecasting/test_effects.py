@@ -60,7 +60,8 @@ def test_a_high_spring_is_no_easter(first: str, years: int):
 
 
 def test_multipliers_by_plain_least_squares():
-    """The ridge regression of the log index, solved as stacked least squares without normal equations."""
+    """The ridge regression of the log index, solved as stacked least squares without normal equations; each
+    effect is shrunk by half its squared standard error."""
     weeks = weeks_from("2010-02-05", 156)
     timeline = make_timeline(weeks, 3, US_RETAIL)
     rng = np.random.default_rng(1)
@@ -80,8 +81,28 @@ def test_multipliers_by_plain_least_squares():
         solved = np.linalg.lstsq(
             np.vstack([design, ridge]), np.concatenate([log - log.mean(), np.zeros(62)]), rcond=None
         )[0]
-        expected = np.exp(timeline.moving @ solved[59:]).clip(0.5, 2.0)
+        left, upper = log - log.mean() - design @ solved, np.linalg.qr(np.vstack([design, ridge]))[1]
+        spread = np.linalg.solve(upper, np.linalg.solve(upper.T, np.eye(62)))
+        freedom = len(log) - np.trace(design @ spread @ design.T)
+        doubt = np.diag(spread)[59:] * (left @ left) / freedom
+        effect = [s * s * s / (s * s + 0.5 * d) for s, d in zip(solved[59:], doubt, strict=True)]
+        expected = np.exp(timeline.moving @ effect).clip(0.5, 2.0)
         np.testing.assert_allclose(found[:, b], expected, rtol=1e-7)
+
+
+def test_what_is_told_badly_is_shrunk():
+    """Two Easters in a noisy index say little: of no effect at all less is made up than the noise would have
+    it; the same Easters in a quiet index are believed."""
+    weeks = weeks_from("2010-02-05", 156)
+    timeline = make_timeline(weeks, 3, US_RETAIL)
+    rng = np.random.default_rng(5)
+    noise = rng.standard_normal((104, 200))
+    loud = np.log(moving_holidays(np.exp(0.15 * noise), timeline))
+    easter = timeline.moving[:104] @ np.array([[0.1], [0.2], [-0.1]])
+    quiet = np.log(moving_holidays(np.exp(easter + 0.01 * noise), timeline))
+    at = timeline.moving[:104].argmax(axis=0)
+    assert np.abs(loud[at]).mean() < 0.1
+    np.testing.assert_allclose(quiet[at].mean(axis=1), [0.1, 0.2, -0.1], atol=0.03)
 
 
 def test_no_effect_where_it_cannot_be_told():

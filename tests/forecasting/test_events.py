@@ -13,6 +13,7 @@ from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from tests.forecasting.panels import as_panel, season_of, weeks_from
 
 Float = NDArray[np.float64]
+DAY = np.timedelta64(1, "D")
 WEEKS = weeks_from("2010-02-05", 120)
 KEYS = np.array(["1_a", "1_b", "2_a"])
 STORES = np.array(["1", "1", "2"])
@@ -27,7 +28,7 @@ def _apply(values: Float, *events: Event) -> EventEffects:
 def _days(first: int, last: int | None = None) -> tuple[np.datetime64, np.datetime64]:
     """First day of week ``first`` to last day of week ``last``, by row; the horizon goes on from 120."""
     start = np.datetime64("2010-02-05")
-    return start + 7 * first - 6, start + 7 * (first if last is None else last)
+    return start + (7 * first - 6) * DAY, start + 7 * (first if last is None else last) * DAY
 
 
 def _flat() -> Float:
@@ -55,7 +56,7 @@ def test_an_event_concerns_whom_it_names(event: Event, concerned: list[int]):
 
 def test_a_closure_covers_every_week_it_touches():
     """From the week of its first day to the week of its last, in the past and ahead."""
-    effects = _apply(_flat(), Event("closure", _days(110)[0] + 3, _days(124)[0], series="2"))
+    effects = _apply(_flat(), Event("closure", _days(110)[0] + 3 * DAY, _days(124)[0], series="2"))
     assert np.flatnonzero(np.isnan(effects.values[:, 2])).tolist() == list(range(110, 120))
     assert np.flatnonzero(effects.closed[:, 2]).tolist() == [0, 1, 2, 3, 4]
     assert not effects.closed[:, :2].any()
@@ -180,7 +181,8 @@ def test_a_promotion_ahead_is_lifted_and_a_past_one_is_not_repeated():
     truth = truth * np.where(promoted, 1.5, 1.0)[:, None]
     start = np.datetime64("2010-02-05")
     events = [
-        Event("promotion", start + 7 * int(t) - 6, start + 7 * int(t)) for t in np.flatnonzero(promoted)
+        Event("promotion", start + (7 * int(t) - 6) * DAY, start + 7 * int(t) * DAY)
+        for t in np.flatnonzero(promoted)
     ]
     fitted, blind = (Forecaster.fit(as_panel(truth[:133]), ALIGNED, events=given) for given in (events, []))
     assert fitted.learnt["events"]["promotion"] == pytest.approx(1.5, rel=0.06)

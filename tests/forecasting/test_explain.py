@@ -229,7 +229,8 @@ def test_a_closed_week_is_a_limit() -> None:
     """What a known closure takes away stands in the last step, not among the model's own."""
     panel = Panel.from_frame(make_sample(SampleSpec(stores=3, weeks=110)))
     key = str(panel.keys[0])
-    closed = Event("closure", panel.weeks[-1] + 14, panel.weeks[-1] + 14, series=key)
+    second = panel.weeks[-1] + np.timedelta64(14, "D")
+    closed = Event("closure", second, second, series=key)
     fitted = Forecaster.fit(panel, ForecasterConfig(horizon=4), US_RETAIL, [closed])
     open_, shut = explain(fitted, key, [1, 2])
     assert shut.forecast == 0.0 < open_.forecast

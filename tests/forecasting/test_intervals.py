@@ -10,13 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.stats import norm as normal
+from scipy.stats import t as student
 
 from storecast.forecasting import intervals as module
 from storecast.forecasting.intervals import PROBABILITIES, Bands, features, fit_bands
 
 Float = NDArray[np.float64]
-SLOPES = np.array([0.3, 0.8, 0.5])
+SLOPES = np.array([0.3, 0.8, 0.5])  # of horizon, height and calendar
 HORIZON = 20
+WEEKS_AN_ORIGIN = 8
+GROWN = np.array(99.0)  # weeks of age
 
 
 def _world(origins: int, size: int, seed: int = 0, *, normal: bool = False) -> dict[str, Float]:
@@ -37,12 +41,15 @@ def _fit(world: dict[str, Float], floor: float = -math.inf, block: NDArray[np.in
     size = len(world["usual"])
     usual = np.broadcast_to(world["usual"], (len(world["point"]) + 1, size))
     block = np.zeros(size, dtype=np.int64) if block is None else block
-    return fit_bands(world["point"], world["actual"], usual, world["slope"], block, np.full(size, floor))
+    return fit_bands(
+        world["point"], world["actual"], usual, world["slope"], np.full(usual.shape, 99.0), block,
+        np.full(size, floor), WEEKS_AN_ORIGIN * len(world["point"]),
+    )  # fmt: skip
 
 
 def _sigma(bands: Bands, world: dict[str, Float], c: int) -> Float:
     h = np.arange(1.0, HORIZON + 1)[:, None]
-    return bands.sigma(features(h, world["point"][c], world["usual"], world["slope"][c]))
+    return bands.sigma(features(h, world["point"][c], world["usual"], world["slope"][c], GROWN))
 
 
 def _coverage(bands: Bands, world: dict[str, Float], level: float) -> float:
@@ -55,13 +62,17 @@ def _coverage(bands: Bands, world: dict[str, Float], level: float) -> float:
 
 
 def test_features_written_out():
-    """Log of the weeks ahead, log of the forecast over the usual level where above it, slope; all bounded."""
+    """Log of the weeks ahead, log of the forecast over the usual level where above it, slope, under a year of
+    age, log of how much under eight weeks; all bounded."""
     point = np.array([[100.0, 300.0, 50.0, -5.0, 1e9, 70.0]])
     usual = np.array([100.0, 100.0, 100.0, 100.0, 100.0, 0.0])
-    found = features(np.array([[4.0]]), point, usual, np.array([[0.0, 0.5, 3.0, 1.0, 0.0, 0.0]]))
+    age = np.array([0.0, 1.0, 4.0, 20.0, 51.0, 52.0])
+    found = features(np.array([[4.0]]), point, usual, np.array([[0.0, 0.5, 3.0, 1.0, 0.0, 0.0]]), age)
     np.testing.assert_allclose(found[0], math.log(4.0))
     np.testing.assert_allclose(found[1], [[0.0, math.log(3.0), 0.0, 0.0, math.log(20.0), 0.0]])
     np.testing.assert_allclose(found[2], [[0.0, 0.5, 2.0, 1.0, 0.0, 0.0]])
+    np.testing.assert_allclose(found[3], [[1.0, 1.0, 1.0, 1.0, 1.0, 0.0]])
+    np.testing.assert_allclose(found[4], [[math.log(8.0), math.log(8.0), math.log(2.0), 0.0, 0.0, 0.0]])
 
 
 @pytest.mark.parametrize("truth", [(0.3, 0.8, 0.5), (0.0, 0.6, 0.0), (-0.4, 0.5, 0.1)])
@@ -106,7 +117,7 @@ def test_the_shape_of_the_errors_is_learnt():
     """Slopes and the relative scales of the series are those the world was made with."""
     world = _world(40, 30)
     bands = _fit(world)
-    np.testing.assert_allclose(bands.slopes, SLOPES, atol=0.08)
+    np.testing.assert_allclose(bands.slopes[:3], SLOPES, atol=0.08)
     ratio = bands.scale / world["scale"]
     np.testing.assert_allclose(ratio / ratio.mean(), 1.0, atol=0.25)
 
@@ -179,14 +190,14 @@ def test_few_origins_widen():
     few["usual"] = np.tile(world["usual"], 24)
     many_bands, few_bands = _fit(world), _fit(few)
     wide = few_bands.quantile(0.9) * few_bands.scale.mean()
-    assert wide > 1.2 * many_bands.quantile(0.9) * many_bands.scale.mean()
+    assert wide > 1.1 * many_bands.quantile(0.9) * many_bands.scale.mean()
 
 
 def test_without_any_residual_errors_are_a_tenth_and_laplace():
     """A panel too young for rolling origins: a tenth of the usual level, with exponential tails."""
     bands = fit_bands(
         np.zeros((0, 5, 2)), np.zeros((0, 5, 2)), np.array([[100.0, 50.0]]), np.zeros((0, 5, 2)),
-        np.zeros(2, dtype=np.int64), np.zeros(2),
+        np.full((1, 2), 30.0), np.zeros(2, dtype=np.int64), np.zeros(2), 0,
     )  # fmt: skip
     np.testing.assert_allclose(bands.scale, [10.0, 5.0])
     assert bands.quantile(0.9) == pytest.approx(-math.log(0.2), rel=1e-3)
@@ -218,6 +229,51 @@ def test_the_sample_is_of_known_entries_in_order(monkeypatch: pytest.MonkeyPatch
     assert 2_500 < len(found) < 3_300
     monkeypatch.setattr(module, "_SAMPLE", 50_000)
     assert module._sample(known).tolist() == np.flatnonzero(known).tolist()
+
+
+@pytest.mark.parametrize("freedom", [2.5, 4.0, 10.0, 40.0])
+def test_the_widening_is_students(freedom: float):
+    """Quantiles grow as Student's t does over the normal distribution: few blocks of weeks, longer tails."""
+    p = PROBABILITIES[(PROBABILITIES > 0.02) & (PROBABILITIES < 0.98) & (abs(PROBABILITIES - 0.5) > 0.01)]
+    found = np.interp(p, PROBABILITIES, module._widening(freedom))
+    np.testing.assert_allclose(found, student.ppf(p, freedom) / normal.ppf(p), rtol=0.07)
+
+
+def test_one_series_knows_less_of_the_tails_than_many():
+    """The same residuals as one series' own give wider quantiles than as those of many series."""
+    world = _world(12, 40, seed=6)
+    one = {name: v[..., :1] for name, v in world.items()}
+    alone, many = _fit(one), _fit(world)
+    residual = (one["actual"] - one["point"]).ravel()
+    h = np.broadcast_to(np.arange(1.0, HORIZON + 1)[:, None], one["point"].shape)
+    x = features(h, one["point"], one["usual"], one["slope"], GROWN)
+    raw = np.quantile(residual / (alone.sigma(x)).ravel(), 0.975)
+    assert alone.quantile(0.975) > 1.12 * raw
+    assert many.quantile(0.975) < 1.05 * alone.quantile(0.975)
+
+
+def test_young_series_have_the_error_of_the_young():
+    """Three times the error while under a year: bands of the young cover what they say, at the same age in
+    the future, and so do those of the grown."""
+    rng = np.random.default_rng(7)
+    origins, size, h = 20, 120, 8
+    age = 10.0 + 8.0 * np.arange(origins + 1)[:, None] + np.where(np.arange(size) < 60, 200.0, 0.0)
+    age[:, 90:] -= 8.0 * 14  # begin late: still young at the end
+    begun = age > 0
+    true = 50.0 * np.where(age < 52, 3.0, 1.0)
+    actual = 1000.0 + true[:, None, :] * rng.laplace(size=(origins + 1, h, size))
+    actual[:, :, :][~np.broadcast_to(begun[:, None, :], actual.shape)] = math.nan
+    point, usual = np.full(actual.shape, 1000.0), np.full(age.shape, 1000.0)
+    bands = fit_bands(
+        point[:-1], actual[:-1], usual, np.zeros(actual[:-1].shape), np.maximum(age, 0.0),
+        np.zeros(size, dtype=np.int64), np.zeros(size), 160,
+    )  # fmt: skip
+    x = features(np.ones((h, 1)), point[-1], usual[-1], np.zeros((h, size)), age[-1])
+    low, high = bands.limits(point[-1], bands.sigma(x), 80.0)
+    inside = (low <= actual[-1]) & (actual[-1] <= high)
+    assert np.exp(bands.slopes[3]) == pytest.approx(3.0, rel=0.25)
+    assert 0.72 < inside[:, 90:].mean() < 0.9
+    assert 0.72 < inside[:, :90].mean() < 0.9
 
 
 def test_each_block_speaks_for_its_young():

@@ -81,7 +81,7 @@ def test_up_to_a_week_is_the_panel_of_the_rows_until_then(week: int):
     panel = Panel.from_frame(frame)
     cutoff = panel.weeks[week]
     _same(panel.up_to(cutoff), Panel.from_frame(frame[frame["ds"] <= pd.Timestamp(cutoff)]))
-    _same(panel.up_to(cutoff + 6), panel.up_to(cutoff))
+    _same(panel.up_to(cutoff + np.timedelta64(6, "D")), panel.up_to(cutoff))
 
 
 def test_static_attributes_as_numbers():

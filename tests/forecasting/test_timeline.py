@@ -65,7 +65,7 @@ def _row_of(weeks: np.ndarray, day: np.datetime64) -> int:
 def test_thanksgiving_looks_at_thanksgiving(anchor: int):
     """Its week and both neighbours look at the same three weeks of each earlier year, 53 weeks back from
     2013 to 2012, whole weeks without interpolation."""
-    weeks = weeks_from(str(np.datetime64("2009-06-01") + anchor), 345)
+    weeks = weeks_from(str(np.datetime64("2009-06-01") + np.timedelta64(anchor, "D")), 345)
     timeline = make_timeline(weeks, 3, US_RETAIL)
     gaps = set()
     for year in range(2012, 2016):
@@ -114,10 +114,10 @@ def test_moving_marks_the_weeks_around_easter(first: str):
     timeline = make_timeline(weeks, 1, US_RETAIL)
     expected = np.zeros((200, len(MOVING_OFFSETS)))
     for t, week in enumerate(weeks):
-        start = week if week.item().weekday() == 0 else week - 6
+        start = week if week.item().weekday() == 0 else week - np.timedelta64(6, "D")
         for o, offset in enumerate(MOVING_OFFSETS):
             expected[t, o] = any(
-                start <= easter_sunday(y) + 7 * offset < start + 7 for y in range(2009, 2016)
+                0 <= (easter_sunday(y) - start).astype(int) + 7 * offset < 7 for y in range(2009, 2016)
             )
     np.testing.assert_array_equal(timeline.moving, expected)
     assert make_timeline(weeks, 1, PLAIN).moving.shape == (200, 0)

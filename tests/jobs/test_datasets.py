@@ -20,7 +20,7 @@ from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.frames import forecast_table
 from storecast.forecasting.panel import Panel
 from storecast.forecasting.sample import SampleSpec, make_sample, to_long, to_store_file
-from storecast.jobs import datasets as module
+from storecast.jobs import queue as module
 from storecast.jobs.datasets import DatasetWork
 from storecast.ports.work import Job
 from storecast.stores.forecast_log.database import Database
@@ -113,7 +113,7 @@ def test_an_upload_becomes_forecasts(desk: Desk, sales: bytes, tmp_path: Path) -
     report = json.loads(dataset.report)
     assert report["series"] == 3
     assert report["status"] == data.report.status
-    assert desk.told == ["data set ready"]
+    assert desk.told == ["dataset done"]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_refused_data_says_why(desk: Desk, data: bytes, tmp_path: Path) -> None:
     assert json.loads(dataset.report)["status"] == "refused"
     assert "scratch" not in dataset.report + failed.error
     assert "storecast-" not in failed.error
-    assert desk.told == ["data set refused"]
+    assert desk.told == ["dataset refused"]
 
 
 def test_a_removed_data_set_fails_its_job(desk: Desk, sales: bytes) -> None:

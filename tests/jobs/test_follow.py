@@ -145,6 +145,36 @@ def test_moves_of_the_command_line_are_recorded_once(world: World) -> None:
     assert len(world.written()) == 3
 
 
+def test_no_move_is_missed_between_two_looks(world: World) -> None:
+    """Moves while no follower runs, and several between two of its steps, get an event each, also those of
+    the same words; a follower that starts again writes none of them twice."""
+    for number in (1, 2):
+        world.register(number)
+
+    def there_and_back() -> None:
+        promote(world.registry, NAME, 2, who="Ann", why="better", releases=world.releases())
+        rollback(world.registry, NAME, who="Bob", why="worse", releases=world.releases())
+
+    promote(world.registry, NAME, 1, who="Ann", why="first", releases=world.releases())
+    there_and_back()
+    world.steps(0.25)
+    both = [("promote", 1, 2, "Ann", "done"), ("rollback", 2, 1, "Bob", "done")]
+    first = ("promote", None, 1, "Ann", "done")
+    assert world.written() == [first, *both]
+    there_and_back()
+    there_and_back()
+    world.steps(0.25)
+    assert world.written() == [first, *3 * both]
+    there_and_back()
+    world.events.request(NAME, "promote", who="Ann", why="better", to_version=2)
+    world.follower = world.start("after a restart")
+    world.steps(0.25)
+    assert sorted(map(str, world.written())) == sorted(map(str, [first, *4 * both, both[0]]))
+    world.follower = world.start("after another")
+    world.steps(0.25)
+    assert len(world.written()) == 10
+
+
 def test_a_command_that_died_after_its_move_is_finished(world: World) -> None:
     """A recorded move that nobody publishes is published after a moment, in the name of who made it."""
     for number in (1, 2):

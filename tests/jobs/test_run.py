@@ -80,6 +80,16 @@ def test_a_run_without_a_back_test(tmp_path: Path) -> None:
     assert all(Path(f).stat().st_size for f in result.files.values())
 
 
+def test_a_folder_holds_the_files_of_one_run(tmp_path: Path) -> None:
+    """What other data left there and this run does not make goes; what is not a run's stays."""
+    do(FakeRegistry(), write(tmp_path / "departments.csv", departments(), depts=3), tmp_path / "out")
+    (tmp_path / "out" / "notes.txt").write_text("mine", encoding="utf-8")
+    result = do(FakeRegistry(), write(tmp_path / "a.csv", noisy(weeks=30)), tmp_path / "out")
+    left = {p.name for p in (tmp_path / "out").iterdir()}
+    assert left == {Path(f).name for f in result.files.values()} | {"notes.txt"}
+    assert left == {"forecast.csv", "forecast-total.csv", "report.html", "notes.txt"}
+
+
 def test_a_second_run_makes_a_second_version(tmp_path: Path) -> None:
     """The files are replaced, and the registry grows."""
     path = write(tmp_path / "a.csv", noisy())

@@ -22,6 +22,7 @@ from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.panel import Panel
 from storecast.forecasting.state import to_state
 from storecast.ports import ArtifactContent, Entry, ModelVersion, ReleaseInfo
+from storecast.service.protocol import BoundedProtocol
 from storecast.service.security import new_key
 from storecast.settings import Settings
 from storecast.stores.artifacts import ArtifactFolders
@@ -129,7 +130,9 @@ def running(home: Path, *, host: str = "127.0.0.1", **settings: Any) -> Iterator
     """The service on ``home``, listening as ``storecast serve`` does, in a thread of this process."""
     worker = make_worker(Settings(home=home, **settings), host)
     worker.start()
-    config = uvicorn.Config(worker.app, host="127.0.0.1", port=0, log_config=None, ws="none")
+    config = uvicorn.Config(
+        worker.app, host="127.0.0.1", port=0, http=BoundedProtocol, log_config=None, ws="none"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

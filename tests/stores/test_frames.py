@@ -116,6 +116,17 @@ def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "old"
 
 
+def test_an_older_file_goes(tmp_path: Path) -> None:
+    """What is removed is gone, what is not there is no fault, and a folder in its place is told."""
+    (tmp_path / "a.csv").write_text("old", encoding="utf-8")
+    for _ in range(2):
+        FrameFiles().remove(str(tmp_path / "a.csv"))
+    assert listing(tmp_path) == []
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(RequestError, match="cannot be removed"):
+        FrameFiles().remove(str(tmp_path / "a.csv"))
+
+
 def test_a_file_of_the_folder_that_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bare name means the folder one is in."""
     monkeypatch.chdir(tmp_path)

@@ -7,17 +7,22 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
 from mlflow import exceptions as mlflow_exceptions
+from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModelAlias
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from storecast.errors import ArtifactError, RegistryError
 from storecast.ports import ArtifactContent, ModelVersion, Move
@@ -164,6 +169,31 @@ def test_processes_register_and_promote_side_by_side(home: Path) -> None:
     assert sorted(item.version for item in registry.versions("storecast")) == list(range(1, 10))
     for version in range(1, 10):
         registry.load("storecast", version)
+
+
+def test_an_alias_that_another_process_makes_first_is_moved(home: Path) -> None:
+    """The alias appears between MLflow's look and its insert: the later one has it."""
+    one, path = register(home), home / "mlflow.db"
+    with closing(sqlite3.connect(path)) as database, database:
+        [row] = database.execute("SELECT * FROM registered_model_aliases").fetchall()
+        database.execute("DELETE FROM registered_model_aliases")
+    inserted: list[tuple[object, ...]] = []
+
+    def insert_first(session: Session, *_: object) -> None:
+        if any(isinstance(item, SqlRegisteredModelAlias) for item in session.new) and not inserted:
+            with closing(sqlite3.connect(path)) as database, database:
+                marks = ", ".join("?" for _ in row)
+                database.execute(f"INSERT INTO registered_model_aliases VALUES ({marks})", row)
+            inserted.append(row)
+
+    event.listen(Session, "before_flush", insert_first)
+    try:
+        made = register(home, 2)
+    finally:
+        event.remove(Session, "before_flush", insert_first)
+    assert inserted
+    assert (one.aliases, made.aliases) == (("challenger",), ("challenger",))
+    assert [item.aliases for item in registry_in(home).versions("storecast")] == [("challenger",), ()]
 
 
 def test_a_home_that_was_moved_still_serves(home: Path) -> None:

@@ -79,8 +79,8 @@ def _set_up(out: TextIO) -> Tell:
 class _Helper:
     """A child process for the data sets that wait: fitting takes long, and may take all memory."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, name: str, tell: Tell) -> None:
+        self._name, self._tell = name, tell
         self._child: subprocess.Popen[bytes] | None = None
         self._look_at = self._orphans_at = 0.0
         self._pause = _QUEUE
@@ -105,7 +105,9 @@ class _Helper:
             self._again, self._orphans_at = False, now + _ORPHANS
             # Its standard input is a pipe from here: however this process ends, the child notices.
             self._child = subprocess.Popen(  # noqa: S603 our own interpreter and code
-                [sys.executable, "-c", _HELPER], stdin=subprocess.PIPE
+                [sys.executable, "-c", _HELPER],
+                stdin=subprocess.PIPE,
+                env={**os.environ, "STORECAST_NAME": self._name},
             )
 
     @property
@@ -150,7 +152,7 @@ def follow(
     lock = following.follow_lock(settings, name)
     if not _take(lock.take, tell, stop, once=once):
         return
-    helper = _Helper(tell)
+    helper = _Helper(name, tell)
     try:
         _work(settings, name, helper, tell, stop, once=once)
     finally:
@@ -226,7 +228,8 @@ def follow_as_child() -> None:
 
 
 def work_as_child() -> None:
-    """Work off the data sets that wait, as a child that ends with its parent; SIGTERM puts a job back."""
+    """Work off the data sets and back-tests that wait, as a child that ends with its parent; SIGTERM puts
+    a job back."""
 
     def end(number: int, frame: object) -> None:
         sys.exit(128 + number)
@@ -244,6 +247,8 @@ def work_as_child() -> None:
     tables = following.Tables(settings)
     if tables.jobs(time.monotonic()) is None:
         sys.exit(1)
-    work = following.data_sets(settings, tables.database, _set_up(sys.stderr))
-    while work.next():
+    tell = _set_up(sys.stderr)
+    data_sets = following.data_sets(settings, tables.database, tell)
+    back_tests = following.back_tests(settings, tables.database, tell)
+    while data_sets.next() or back_tests.next():
         pass

@@ -21,26 +21,9 @@ _SHOWN = 15
 
 def backtest_dict(result: Backtest, by: str | None) -> dict[str, Any]:
     """The object ``backtest --json`` prints."""
-    from storecast.forecasting.scores import scores
+    from storecast.forecasting.scores import as_dict
 
-    report = scores(result)
-    out: dict[str, Any] = {
-        "model": result.model,
-        "horizon": result.horizon,
-        "cutoffs": [str(c) for c in result.cutoffs],
-        "all": report["all"],
-        "higher": report["higher"],
-        "by_horizon": _records(report["by_horizon"]),
-        "by_holiday": _records(report["by_holiday"]),
-        "by_store": _records(report["by_store"]),
-    }
-    if by == "dept":
-        out["by_dept"] = _records(_by_dept(result))
-    return out
-
-
-def _records(frame: Any) -> list[dict[str, Any]]:
-    return [{frame.index.name: key, **row} for key, row in frame.to_dict("index").items()]
+    return as_dict(result, by)
 
 
 def _by_dept(result: Backtest) -> pd.DataFrame:

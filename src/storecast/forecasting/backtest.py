@@ -17,6 +17,7 @@ from storecast.forecasting.baselines import BASELINES
 from storecast.forecasting.calendar import HOLIDAY_WEIGHT, Calendar, Days
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
+from storecast.forecasting.hierarchy import Level, cents
 from storecast.forecasting.operators import ratio
 from storecast.forecasting.panel import DS, UNIQUE_ID, Panel, Y, forecast_frame, known_columns
 from storecast.forecasting.timeline import YEAR
@@ -32,7 +33,7 @@ _HIGHER = ("store", "total")
 class Backtest:
     """``rows``: one row a series, week and cutoff that has an actual, with the columns of
     ``output_columns`` and ``store, h, naive_mse``; ``higher``: the same for stores and total, by level,
-    where the panel has them."""
+    where the panel has them, actuals and forecasts summed over the series that have an actual that week."""
 
     model: str
     horizon: int
@@ -106,8 +107,8 @@ def backtest(
         ahead = slice(known, min(known + config.horizon, len(panel.weeks)))
         actual = panel.values[ahead][:, np.isin(panel.keys, seen.keys)]
         for name, level in fitted.levels.items():
-            frame = _frame(fitted, name, level.total(actual), weights[ahead], levels, cutoff)
-            frame["naive_mse"] = np.repeat(_naive_mse(level.total(seen.values)), len(actual))
+            frame = _frame(fitted, name, actual, weights[ahead], levels, cutoff)
+            frame["naive_mse"] = np.repeat(_naive_mse(seen.values, level), len(actual))
             frame["store"] = np.repeat(seen.stores if name == "series" else level.keys, len(actual))
             frame = frame[np.isfinite(frame[Y])]
             (rows if name == "series" else higher[name]).append(frame)
@@ -146,29 +147,35 @@ def _frame(
 ) -> pd.DataFrame:
     at = fitted.levels[level]
     weeks, size = len(actual), len(at.keys)
+    there = np.isfinite(actual) if len(at.of) > size else np.ones(actual.shape, dtype=bool)
+
+    def like(values: Float) -> Float:
+        """Sums over the series that have an actual that week."""
+        return at.total(np.where(there, values[:weeks], np.nan))
+
+    point = like(fitted.point)
+    share = ratio(point, fitted.points(level)[:weeks]) if len(at.of) > size else 1.0
     columns: dict[str, Float] = {
-        Y: actual,
+        Y: at.total(actual),
         "weight": np.broadcast_to(weight[:, None], (weeks, size)),
-        "storecast": fitted.points(level)[:weeks],
+        "storecast": cents(point),
     }
     for coverage in levels:
-        low, high = fitted.limits(coverage, level)
-        columns[f"storecast-lo-{coverage:g}"], columns[f"storecast-hi-{coverage:g}"] = (
-            low[:weeks],
-            high[:weeks],
-        )
-    columns |= {name: at.total(values)[:weeks] for name, values in fitted.naive.items()}
+        limits = at.bands.limits(point, at.sigma[:weeks] * share, coverage)
+        for side, limit in zip(("lo", "hi"), limits, strict=True):
+            columns[f"storecast-{side}-{coverage:g}"] = cents(limit)
+    columns |= {name: like(values) for name, values in fitted.naive.items()}
     frame = forecast_frame(at.keys, fitted.weeks[:weeks], columns)
     frame["cutoff"] = cutoff.astype("datetime64[ns]")
     frame["h"] = np.tile(np.arange(1, weeks + 1), size)
     return frame
 
 
-def _naive_mse(values: Float) -> Float:
-    """(N,) mean squared error of the seasonal naive within the history, the scale of rmsse."""
+def _naive_mse(values: Float, level: Level) -> Float:
+    """(S,) mean squared error of the seasonal naive within the history, the scale of rmsse."""
     if len(values) <= YEAR:
-        return np.full(values.shape[1], np.nan)
-    error = values[YEAR:] - values[:-YEAR]
+        return np.full(len(level.keys), np.nan)
+    error = level.total(values[YEAR:] - values[:-YEAR])
     known = np.isfinite(error)
     squared = np.where(known, error, 0.0) ** 2
     return ratio(squared.sum(axis=0), known.sum(axis=0).astype(np.float64))

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 Days = NDArray[np.datetime64]
-_YEARS = range(1900, 2101)  # that a calendar is kept for
+_YEARS = range(1900, 2101)  # of a calendar that is written down
 HOLIDAY_WEIGHT = 5.0  # of a holiday week in wmae; see metrics
 
 
@@ -48,7 +48,7 @@ def easter_sunday(year: int) -> np.datetime64:
 def nth_weekday(year: int, month: int, weekday: int, n: int) -> np.datetime64:
     """The ``n``-th (1 = first) ``weekday`` (0 = Monday) of a month."""
     first = np.datetime64(f"{year:04d}-{month:02d}-01")
-    return first + int((weekday - _weekday(first)) % 7) + 7 * (n - 1)
+    return first + np.timedelta64((weekday - _weekday(first)) % 7 + 7 * (n - 1), "D")
 
 
 def _weekday(day: np.datetime64) -> int:
@@ -64,15 +64,16 @@ def shift_years(days: Days, years: int) -> Days:
     """The same calendar date ``years`` earlier; 29 February becomes the 28th where it must."""
     months = days.astype("datetime64[M]")
     day = (days.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
-    target = months - 12 * years
-    last = ((target + 1).astype("datetime64[D]") - target.astype("datetime64[D]")).astype(np.int64) - 1
+    target = months - np.timedelta64(12 * years, "M")
+    following = (target + np.timedelta64(1, "M")).astype("datetime64[D]")
+    last = (following - target.astype("datetime64[D]")).astype(np.int64) - 1
     out: Days = target.astype("datetime64[D]") + np.minimum(day, last)
     return out
 
 
 def first_days(weeks: Days) -> Days:
     """First of the seven days that each anchor date of ``weeks`` stands for."""
-    return weeks if len(weeks) and _weekday(weeks[0]) == 0 else weeks - 6
+    return weeks if len(weeks) and _weekday(weeks[0]) == 0 else weeks - np.timedelta64(6, "D")
 
 
 def week_of(days: Days, weeks: Days) -> NDArray[np.int64]:
@@ -153,7 +154,7 @@ def _super_bowl(year: int) -> np.datetime64:
 
 def _memorial_day(year: int) -> np.datetime64:
     last = np.datetime64(f"{year:04d}-05-31")
-    return last - _weekday(last)
+    return last - np.timedelta64(_weekday(last), "D")
 
 
 US_RETAIL = Calendar(

@@ -16,6 +16,7 @@ __all__ = ["moving_holidays", "open_weeks"]
 Float = NDArray[np.float64]
 _LEAST_WEEKS = 60  # below, a moving holiday cannot be told from its week of the year
 _RIDGE, _SMOOTH_RIDGE, _HOLIDAY_RIDGE = 1.0, 0.01, 0.1
+_DOUBT = 0.5  # of a moving holiday's squared standard error that its effect is shrunk by
 _HARMONICS = 2  # of the smooth season
 _BOUNDS = (0.5, 2.0)
 _REGULAR = 0.9  # share of weeks with sales from which a zero is a closure and not a slow week
@@ -28,8 +29,9 @@ def moving_holidays(index: Float, timeline: Timeline) -> Float:
     A ridge regression of the log index on trend, a smooth season, week of year and the weeks before, of and
     after each moving holiday; the holidays' penalty is a tenth of the weeks', so that what moves with the
     holiday goes to the holiday, and the smooth season hardly has one: else the part of a high spring that
-    the weeks' penalty leaves over would pass for Easter. Ones where the history is too short to tell them
-    apart.
+    the weeks' penalty leaves over would pass for Easter. What two Easters tell badly is shrunk, by its
+    square over its square plus half its squared standard error. Ones where the history is too short to tell
+    them apart.
     """
     rows, moving = len(index), timeline.moving
     out = np.ones((len(timeline.weeks), index.shape[1]))
@@ -47,8 +49,14 @@ def moving_holidays(index: Float, timeline: Timeline) -> Float:
             continue
         log = np.log(index[np.ix_(seen, columns)])
         x = design[seen]
-        slopes = np.linalg.solve(x.T @ x + penalty, x.T @ (log - log.mean(axis=0)))
-        out[:, columns] = np.clip(np.exp(moving @ slopes[-holidays:]), *_BOUNDS)
+        centred = log - log.mean(axis=0)
+        inverse = np.linalg.inv(x.T @ x + penalty)
+        slopes = inverse @ (x.T @ centred)
+        freedom = max(len(x) - float(np.trace(inverse @ (x.T @ x))), 1.0)
+        noise = ((centred - x @ slopes) ** 2).sum(axis=0) / freedom
+        own, doubt = slopes[-holidays:], np.diag(inverse)[-holidays:, None] * noise
+        own = own * ratio(own**2, own**2 + _DOUBT * doubt)
+        out[:, columns] = np.clip(np.exp(moving @ np.nan_to_num(own)), *_BOUNDS)
     return out
 
 

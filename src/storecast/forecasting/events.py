@@ -40,11 +40,13 @@ class Event:
 @dataclass(frozen=True)
 class EventEffects:
     """``values`` (T, N) with closed weeks missing; ``lift`` (T + H, N) multipliers; ``closed`` (H, N) weeks
-    ahead; ``lifts`` kind -> the multiplier that was estimated."""
+    ahead; ``shut`` (N,) whether the last week known was closed; ``lifts`` kind -> the multiplier that was
+    estimated."""
 
     values: Float
     lift: Float
     closed: NDArray[np.bool_]
+    shut: NDArray[np.bool_]
     lifts: dict[str, float]
 
 
@@ -83,7 +85,7 @@ def apply_events(
         if mask.any():
             lifts[kind] = _lift(known, mask[:rows])
             lift[mask] *= lifts[kind]
-    return EventEffects(known, lift, closed[rows:], lifts)
+    return EventEffects(known, lift, closed[rows:], closed[rows - 1], lifts)
 
 
 def _lift(values: Float, mask: NDArray[np.bool_]) -> float:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.forecasting.hierarchy import Level, fit_level, summed
+from storecast.forecasting.hierarchy import Level, fit_level, selling, summed
 from storecast.forecasting.rolling import Groups, Rolling
 from storecast.forecasting.timeline import YEAR
 
 if TYPE_CHECKING:
     from storecast.forecasting.panel import Panel
 
-__all__ = ["fit_levels", "groups_of", "limit", "stand_in"]
+__all__ = ["ended_notes", "fit_levels", "groups_of", "limit", "stand_in", "still_selling"]
 
 Float = NDArray[np.float64]
 _HEADROOM = 2.0  # times the highest week known
@@ -63,10 +63,16 @@ def stand_in(rolling: Rolling, values: Float, panel: Panel, groups: Groups) -> d
     return notes
 
 
-def fit_levels(rolling: Rolling, panel: Panel, groups: Groups, values: Float) -> dict[str, Level]:
-    """Bands of the series, of the stores where they have departments, and of the total."""
+def fit_levels(
+    rolling: Rolling, panel: Panel, groups: Groups, values: Float, live: NDArray[np.bool_]
+) -> dict[str, Level]:
+    """Bands of the series, of the stores where they have departments, and of the total; ``live`` (C, N) as of
+    ``selling``."""
     size = len(panel.keys)
-    levels = {"series": fit_level(rolling, np.arange(size), panel.keys, groups.block, _floor(values))}
+    age = np.cumsum(np.isfinite(values), axis=0)[rolling.cutoffs - 1].astype(np.float64)
+    each = np.arange(size)
+    levels = {"series": fit_level(rolling, each, panel.keys, groups.block, _floor(values), age)}
+    grown = np.full((len(age), 1), np.inf)
     sums = {}
     if groups.hierarchical:
         sums["store"] = (groups.store, np.unique(panel.stores))
@@ -74,8 +80,25 @@ def fit_levels(rolling: Rolling, panel: Panel, groups: Groups, values: Float) ->
         sums["total"] = (np.zeros(size, dtype=np.int64), np.array(["total"]))
     for name, (of, keys) in sums.items():
         one_block = np.zeros(len(keys), dtype=np.int64)
-        levels[name] = fit_level(rolling, of, keys, one_block, _floor(summed(values, of, len(keys))))
+        floor = _floor(summed(values, of, len(keys)))
+        levels[name] = fit_level(rolling, of, keys, one_block, floor, grown, live)
     return levels
+
+
+def still_selling(rolling: Rolling, panel: Panel, shut: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(C, N) ``selling`` at each cutoff; a series that an event says is ``shut`` (N,) for now goes on."""
+    live = selling(panel.values, rolling.cutoffs)
+    live[-1] |= shut
+    return live
+
+
+def ended_notes(panel: Panel, live: NDArray[np.bool_]) -> dict[str, str]:
+    """Key -> what is to be known of each series that is not ``live`` (N,)."""
+    notes = {}
+    for i in np.flatnonzero(~live):
+        last = panel.weeks[np.flatnonzero(np.isfinite(panel.values[:, i]))[-1]]
+        notes[str(panel.keys[i])] = f"no row since {last}: taken as ended, not in the sums"
+    return notes
 
 
 def _floor(values: Float) -> Float:

@@ -18,7 +18,14 @@ from storecast.forecasting.boosting import BoostingConfig, Correction, correct, 
 from storecast.forecasting.calendar import US_RETAIL, Calendar, Days
 from storecast.forecasting.direct import DirectState
 from storecast.forecasting.events import Event, apply_events
-from storecast.forecasting.finishing import fit_levels, groups_of, limit, stand_in
+from storecast.forecasting.finishing import (
+    ended_notes,
+    fit_levels,
+    groups_of,
+    limit,
+    stand_in,
+    still_selling,
+)
 from storecast.forecasting.hierarchy import Level, cents
 from storecast.forecasting.models import MODELS, ModelConfig, roll_model
 
@@ -51,7 +58,9 @@ class Forecaster:
     ``levels``: "series", "store" (where stores have departments) and "total"; ``parts`` name -> (H, N) the
     running forecast after each step of the explanation; ``naive`` name -> (H, N); ``notes`` key -> what is
     unusual about a series' forecast; ``history`` (T, N) and ``history_weeks`` (T,) what it was made from;
-    ``inputs``: what else ``direct`` reads, ``observed_<name>`` (T, N) and ``static_<name>`` (N,).
+    ``inputs``: what else it was made from, ``static_<name>`` (N,), ``flagged`` (T,), and with ``direct``
+    what that reads: ``observed_<name>`` (T, N), ``future_<name>`` (H, N), and ``values`` (T, N) where events
+    took some of the history out.
     """
 
     config: ForecasterConfig
@@ -114,9 +123,10 @@ class Forecaster:
         limit(rolling, effects.values, effects.closed)  # last: a closed week is closed for a stand-in too
         point = cents(rolling.point[-1])
         rolling.parts["limits"] = point
-        levels = fit_levels(rolling, panel, groups, effects.values)
-        for level in levels.values():
-            level.sigma[level.total(np.where(effects.closed, 0.0, 1.0)) == 0.0] = 0.0
+        live = still_selling(rolling, panel, effects.shut)
+        levels = fit_levels(rolling, panel, groups, effects.values, live)
+        for level in levels.values():  # what is closed or has ended sells nothing for certain
+            level.sigma[~(level.total(np.where(effects.closed, 0.0, 1.0)) > 0.0)] = 0.0
         return cls(
             config=config,
             keys=panel.keys,
@@ -127,13 +137,13 @@ class Forecaster:
             levels=levels,
             parts={name: rolling.parts[name] for name in PARTS},
             naive=rolled.naive,
-            notes=notes,
+            notes=notes | ended_notes(panel, live[-1]),
             history=panel.values,
             history_weeks=panel.weeks,
             correction=correction,
             weights=rolling.weights,
             direct=rolled.direct,
-            inputs=_inputs(panel) if rolled.direct else {},
+            inputs=_inputs(panel, rolled.direct is not None, known_future or {}, effects.values),
             learnt={"events": effects.lifts, "member_weights": rolling.panel_weights.tolist()},
         )
 
@@ -144,7 +154,8 @@ class Forecaster:
 
     def points(self, level: str = "series") -> Float:
         """(H, S) point forecasts of one level of the hierarchy; sums are exact to the cent."""
-        return cents(self._level(level).total(self.point))
+        total = self._level(level).total(self.point)
+        return cents(np.where(np.isfinite(total), total, 0.0))
 
     def limits(self, coverage: float, level: str = "series") -> tuple[Float, Float]:
         """(H, S) lower and upper limits that cover ``coverage`` percent; raises RequestError outside 1 to
@@ -191,9 +202,18 @@ class Forecaster:
         return horizon - 1, column
 
 
-def _inputs(panel: Panel) -> dict[str, NDArray[np.generic]]:
-    observed = {f"observed_{name}": values for name, values in panel.observed.items()}
-    return {**observed, **{f"static_{name}": values for name, values in panel.static.items()}}
+def _inputs(
+    panel: Panel, direct: bool, known_future: Mapping[str, Float], values: Float
+) -> dict[str, NDArray[np.generic]]:
+    out: dict[str, NDArray[np.generic]] = {f"static_{name}": v for name, v in panel.static.items()}
+    if panel.flagged is not None:
+        out["flagged"] = panel.flagged
+    if direct:
+        out |= {f"observed_{name}": v for name, v in panel.observed.items()}
+        out |= {f"future_{name}": v for name, v in known_future.items()}
+        if not np.array_equal(values, panel.values, equal_nan=True):
+            out["values"] = values
+    return out
 
 
 def _check(config: ForecasterConfig) -> None:

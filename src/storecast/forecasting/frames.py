@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from storecast.errors import RequestError
 from storecast.forecasting.forecaster import Forecaster
-from storecast.forecasting.panel import DS, UNIQUE_ID, forecast_frame, natural_order
+from storecast.forecasting.panel import DS, UNIQUE_ID, Panel, forecast_frame, natural_order
 
-__all__ = ["forecast_rows", "forecast_table"]
+__all__ = ["forecast_rows", "forecast_table", "history_panel"]
 
 
 def forecast_rows(forecaster: Forecaster, frame: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
@@ -59,3 +60,22 @@ def forecast_table(
     if by == "series" and forecaster.notes:
         table["note"] = table[UNIQUE_ID].map(forecaster.notes).fillna("")
     return table
+
+
+def history_panel(forecaster: Forecaster) -> Panel:
+    """What ``forecaster`` was fitted on; without exogenous variables where its model reads none."""
+    inputs = forecaster.inputs
+
+    def named(prefix: str) -> dict[str, NDArray[np.generic]]:
+        return {n.removeprefix(prefix): v for n, v in inputs.items() if n.startswith(prefix)}
+
+    return Panel(
+        weeks=forecaster.history_weeks.astype("datetime64[D]"),
+        keys=forecaster.keys,
+        values=forecaster.history,
+        stores=forecaster.stores,
+        blocks=forecaster.blocks,
+        static=named("static_"),
+        observed={n: v.astype(np.float64) for n, v in named("observed_").items()},
+        flagged=inputs["flagged"].astype(bool) if "flagged" in inputs else None,
+    )

@@ -1,15 +1,17 @@
 """Bands from out-of-sample residuals: split conformal quantiles of residuals scaled by their expected size.
 
 sigma = the series' own error (shrunk to its block's) x exp(slopes . x), where x is the log of the horizon,
-how far the forecast stands above the usual level, and what a week's slip of the calendar would change there.
-The last two see a Christmas coming even where no rolling origin held one. Slopes are non-negative and
-estimated by Laplace likelihood; the quantiles of residual / sigma are pooled over all series. Any coverage
-level is then arithmetic. After Romano, Patterson and Candes (2019), with a parametric scale.
+how far the forecast stands above the usual level, what a week's slip of the calendar would change there, and
+how young the series is. The second and third see a Christmas coming even where no rolling origin held one.
+Slopes are non-negative and estimated by Laplace likelihood; the quantiles of residual / sigma are pooled over
+all series. Any coverage level is then arithmetic. After Romano, Patterson and Candes (2019), with a
+parametric scale.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +25,19 @@ PROBABILITIES: Float = np.concatenate([[0.001, 0.0025], np.linspace(0.005, 0.995
 _OWN_WEIGHT = 4.0  # rolling origins of its block's error that a series' own is mixed with
 _SAMPLE, _SLOPE_SAMPLE = 400_000, 60_000  # residuals that the quantiles and the slopes are learnt from
 _ROUNDS = 25
-_WIDEN = 0.5
+_BLOCK_WEEKS = 13.0  # of residuals that tell about as much as one independent error
+_SHARED = 0.15  # of a series' error that the others of its level have too
+_LEAST_FREEDOM = 1.5
 _MOST_RELATIVE = 2.0  # times the usual level that a block's mean error may be
-_FEATURES = 3
+_FEATURES = 5
+_YEAR = 52.0  # weeks, from which a series is young no more
+_INFANT = 8.0  # weeks, below which a level is hardly known
+_YOUTH_PRIOR = (0.3, 0.3)  # slopes of youth where no series was young at any rolling origin
 
 
 @dataclass(frozen=True)
 class Bands:
-    """``scale`` (N,) dollars; ``slopes`` (3,) of ``features``; ``quantiles`` of residual / sigma at
+    """``scale`` (N,) dollars; ``slopes`` (5,) of ``features``; ``quantiles`` of residual / sigma at
     PROBABILITIES; ``floor`` (N,) dollars no band goes below."""
 
     scale: Float
@@ -39,7 +46,7 @@ class Bands:
     floor: Float
 
     def sigma(self, x: Float) -> Float:
-        """(H, N) expected size of the error, dollars; ``x`` (3, H, N)."""
+        """(H, N) expected size of the error, dollars; ``x`` (5, H, N)."""
         out: Float = self.scale * np.exp(np.tensordot(self.slopes, x, 1))
         return out
 
@@ -55,24 +62,41 @@ class Bands:
         return np.minimum(low, point), high
 
 
-def features(horizon: Float, point: Float, usual: Float, slope: Float) -> Float:
-    """(3, ...) log of the ``horizon`` in weeks, log of ``point`` over the ``usual`` level where above it,
-    calendar ``slope``; all of one broadcast shape."""
+def features(horizon: Float, point: Float, usual: Float, slope: Float, age: Float) -> Float:
+    """(5, ...) log of the ``horizon`` in weeks, log of ``point`` over the ``usual`` level where above it,
+    calendar ``slope``, and of the ``age`` in known weeks: whether it is less than a year, and the log of how
+    much less than eight weeks; all of one broadcast shape."""
     above = ratio(np.maximum(point, 0.0), np.broadcast_to(usual, point.shape))
     height = np.log(np.clip(np.where(np.isfinite(above), above, 1.0), 1.0, 20.0))
-    return np.stack([np.broadcast_to(np.log(horizon), point.shape), height, np.minimum(slope, 2.0)])
+    parts = (np.log(horizon), height, np.minimum(slope, 2.0), *_youth(age))
+    return np.stack([np.broadcast_to(x, point.shape) for x in parts])
+
+
+def _youth(age: Float) -> Float:
+    """(2, ...) whether there is no year to look back to, and how little of a level there is."""
+    return np.stack([age < _YEAR, np.log(_INFANT / np.clip(age, 1.0, _INFANT))])
 
 
 def fit_bands(
-    point: Float, actual: Float, usual: Float, slope: Float, block: NDArray[np.int64], floor: Float
+    point: Float,
+    actual: Float,
+    usual: Float,
+    slope: Float,
+    age: Float,
+    block: NDArray[np.int64],
+    floor: Float,
+    weeks: int,
 ) -> Bands:
     """Learn bands from forecasts ``point`` and ``actual`` (C, H, N), NaN where unknown.
 
     ``usual`` (C + 1, N) dollars, the level known at each cutoff and at the final one, against which a
-    series' error is measured before its block's is mixed in; ``slope`` (C, H, N) as in ``Rolling``.
+    series' error is measured before its block's is mixed in; ``slope`` (C, H, N) as in ``Rolling``;
+    ``age`` (C + 1, N) weeks known of each series then; ``weeks`` of the history that the residuals are from.
     """
     residual = actual - point
     known = np.isfinite(residual)
+    young = _youth_slopes(residual, known, usual, age)
+    residual = residual * np.exp(-np.tensordot(young, _youth(age[:-1]), 1))[:, None, :]
     count = known.sum(axis=(0, 1)).astype(np.float64)
     origins = known.any(axis=1).sum(axis=0).astype(np.float64)
     own = ratio(np.abs(residual).sum(axis=(0, 1), where=known), count)
@@ -82,13 +106,28 @@ def fit_bands(
     at = _sample(known.ravel())
     c, h, series = np.unravel_index(at, residual.shape)
     z = residual.ravel()[at] / scale[series]
-    x = features(h.astype(np.float64) + 1.0, point.ravel()[at], usual[c, series], slope.ravel()[at])
+    x = features(
+        h.astype(np.float64) + 1.0, point.ravel()[at], usual[c, series], slope.ravel()[at], age[c, series]
+    )[: -len(young)]
     some = slice(None, None, max(1, len(z) // _SLOPE_SAMPLE))
     slopes = _slopes(np.abs(z[some]), x[:, some])
     z = z / np.exp(slopes @ x)
-    # Rolling origins overlap, and few of them know less of the tails than their many residuals suggest.
-    widen = 1.0 + _WIDEN / max(int(known.any(axis=(1, 2)).sum()), 1)
-    return Bands(scale, slopes, widen * np.quantile(z, PROBABILITIES), floor)
+    size = int(known.any(axis=(0, 1)).sum())
+    freedom = weeks / _BLOCK_WEEKS * size / (1.0 + (size - 1) * _SHARED)
+    quantiles = _widening(freedom) * np.quantile(z, PROBABILITIES)
+    return Bands(scale, np.append(slopes, young), quantiles, floor)
+
+
+def _youth_slopes(residual: Float, known: NDArray[np.bool_], usual: Float, age: Float) -> Float:
+    """(2,) how the error falls with age, told before a series' own error is: what is known of a series from
+    when it was young only would pass for its nature."""
+    x = _youth(age[:-1])
+    size, count = np.abs(residual).sum(axis=1, where=known), known.sum(axis=1)
+    some = (count > 0) & (usual[:-1] > 0)
+    if not x[:, some].any():
+        return np.array(_YOUTH_PRIOR)
+    relative = size[some] / count[some] / usual[:-1][some]
+    return _slopes(relative, x[:, some])
 
 
 def _sample(known: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -116,6 +155,19 @@ def _shrunk(own: Float, origins: Float, usual: Float, block: NDArray[np.int64]) 
     n = np.where(heard, origins, 0.0)
     mixed = (n * np.nan_to_num(own) + _OWN_WEIGHT * typical) / (n + _OWN_WEIGHT)
     return np.maximum(mixed, 1e-6)
+
+
+def _widening(freedom: float) -> Float:
+    """Student's t over normal quantiles at PROBABILITIES, by Cornish and Fisher's expansion.
+
+    Rolling origins overlap and series share their weeks: a year of one series' residuals knows less of the
+    tails than their number suggests. ``freedom`` counts 13-week blocks of independent series; N series that
+    share a part r of their error are N / (1 + (N - 1) r) independent ones (Kish's design effect).
+    """
+    v = max(freedom, _LEAST_FREEDOM)
+    z2 = np.array([NormalDist().inv_cdf(p) for p in PROBABILITIES]) ** 2
+    out: Float = 1.0 + (z2 + 1.0) / (4.0 * v) + (5.0 * z2**2 + 16.0 * z2 + 3.0) / (96.0 * v**2)
+    return out
 
 
 def _slopes(size: Float, x: Float) -> Float:

@@ -79,7 +79,7 @@ class Panel:
         column, names = pd.factorize(frame[UNIQUE_ID], sort=True)
         keys = np.asarray(names, dtype=str)
         ds = frame[DS].to_numpy(dtype="datetime64[D]")
-        weeks = np.arange(ds.min(), ds.max() + 1, 7)
+        weeks = np.arange(ds.min(), ds.max() + np.timedelta64(1, "D"), np.timedelta64(7, "D"))
         row = ((ds - ds.min()).astype(np.int64)) // 7
         first = np.full(len(keys), -1, dtype=np.int64)
         first[column[::-1]] = np.arange(len(frame))[::-1]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from storecast.errors import RequestError
 from storecast.forecasting.forecaster import Forecaster
+from storecast.forecasting.hierarchy import LEFT_OUT
 
 __all__ = ["check_table", "smoke_forecast"]
 
@@ -82,7 +83,7 @@ def _shapes(new: Forecaster) -> list[str]:
     for name, level in new.levels.items():
         if level.sigma.shape != (rows, len(level.keys)) or level.of.shape != (size,):
             reasons.append(f"level {name} is of another shape than the forecasts")
-        elif level.of.min() < 0 or level.of.max() >= len(level.keys):
+        elif level.of.min() < LEFT_OUT or level.of.max() >= len(level.keys):
             reasons.append(f"level {name} lacks series that it should sum")
         elif not np.isfinite(level.sigma).all() or (level.sigma < 0).any():
             reasons.append(f"the expected error of level {name} is not finite and positive everywhere")

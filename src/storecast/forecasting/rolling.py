@@ -24,6 +24,7 @@ from storecast.forecasting.blend import (
 from storecast.forecasting.calendar import Calendar, Days
 from storecast.forecasting.effects import moving_holidays, open_weeks
 from storecast.forecasting.operators import ratio
+from storecast.forecasting.rhythm import Rhythm, find_rhythm
 from storecast.forecasting.timeline import YEAR, Timeline, make_timeline
 
 __all__ = ["FIRST_ORIGIN", "STATES", "Groups", "Rolling", "inner_cutoffs", "roll"]
@@ -113,12 +114,15 @@ def roll(
     values = values / (events if event_effects is None else events[:rows])
     blocks = int(groups.block.max()) + 1
     index = block_index(values, groups.block, blocks)
+    rhythm = find_rhythm(index)
+    index = index / rhythm.history()
     holidays = moving_holidays(index, timeline)
     whole = Aligned(index / holidays[:rows], timeline, aligned)
+    usual = holidays[:rows] * rhythm.history()
     cutoffs = np.append(inner_cutoffs(rows, step), rows)
 
     def columns(at: NDArray[np.int64]) -> Aligned:
-        known = values[:, at] / holidays[:rows, groups.block[at]]
+        known = values[:, at] / usual[:, groups.block[at]]
         return Aligned(known, timeline, aligned, whole, groups.block[at])
 
     chunks = _chunks(groups, size)
@@ -147,7 +151,7 @@ def roll(
             evidence = gather(part, heard, horizon, blending)
             out.weights[:, at] = own_weights(evidence, pooled, shared, blending)
         effect = holidays[:, groups.block[at]] * (events if event_effects is None else events[:, at])
-        _forecast(out, part, at, groups, effect, blending, timeline)
+        _forecast(out, part, at, groups, effect, rhythm, blending, timeline)
         advance((done + 1) / len(chunks))
     return out
 
@@ -172,6 +176,7 @@ def _forecast(
     at: NDArray[np.int64],
     groups: Groups,
     effect: Float,
+    rhythm: Rhythm,
     config: BlendConfig,
     timeline: Timeline,
 ) -> None:
@@ -200,13 +205,16 @@ def _forecast(
     for name, value in zip(STATES, states, strict=True):
         state = value / scale if name in relative else value
         out.state[name][:, at] = state[out.cutoffs]
+    block = groups.block[at]
+    sold = effect[:rows] * rhythm.history()[:, block] if rhythm.heard else effect[:rows]
     for i, c in enumerate(out.cutoffs):
         stretch = slice(int(c), int(c) + horizon)
+        lift = effect[stretch] * rhythm.ahead(int(c), horizon)[:, block] if rhythm.heard else effect[stretch]
         members = part.forecasts(int(c), stretch, int(c))
         base = blend(members, weights)
         base = np.where(np.isfinite(base), base, 0.0)
         height = part.height(slice(int(c), int(c) + 1), stretch)
-        point = (base + config.residual_keep * near[c] * decay * height) * effect[stretch]
+        point = (base + config.residual_keep * near[c] * decay * height) * lift
         out.point[i][:, at] = point
         back = part.back[0][
             np.maximum(np.arange(stretch.start - 1, stretch.stop + 1), 0).clip(max=rows + horizon - 1)
@@ -214,14 +222,14 @@ def _forecast(
         slip = np.maximum(np.abs(back[2:] - back[1:-1]), np.abs(back[:-2] - back[1:-1]))
         out.slope[i][:, at] = np.nan_to_num(slip / np.maximum(np.abs(base), 1e-9)).clip(max=2.0)
         known = min(horizon, rows - int(c))
-        actual = part.values[c : int(c) + known] * effect[c : int(c) + known]
+        actual = part.values[c : int(c) + known] * sold[c : int(c) + known]
         # Of a series that had not begun nothing was forecast that its first weeks could judge.
         out.actual[i][known:, at] = np.nan
         out.actual[i][:known, at] = np.where(np.isfinite(part.recent[c]), actual, np.nan)
     last_year = np.where(np.isfinite(part.back[0][rows:]), part.back[0][rows:], base)
     out.parts["last_year"][:, at] = last_year
     out.parts["growth"][:, at] = base
-    out.parts["holiday"][:, at] = base * effect[rows:]
+    out.parts["holiday"][:, at] = base * lift
     out.parts["residual"][:, at] = point
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from storecast.forecasting.baselines import BASELINES
 from storecast.forecasting.metrics import bias, coverage, mean_width, rmsse, wape, wmae
 from storecast.forecasting.panel import UNIQUE_ID, Y
 
-__all__ = ["BUCKETS", "group_scores", "horizon_bucket", "score", "score_by", "scores"]
+__all__ = ["BUCKETS", "as_dict", "group_scores", "horizon_bucket", "score", "score_by", "scores"]
 
 BUCKETS = ((1, 4), (5, 13), (14, 26), (27, 52))  # weeks ahead
 _METHODS = ("storecast", *BASELINES)
@@ -117,3 +116,26 @@ def scores(result: Backtest) -> dict[str, object]:
         "by_horizon": score_by(rows, bucket, result.levels),
         "by_holiday": score_by(rows, holiday, result.levels),
     }
+
+
+def as_dict(result: Backtest, by: str | None = None) -> dict[str, Any]:
+    """The whole report as plain values, NaN where a figure is not known; ``by`` "dept": a line for each."""
+    report: dict[str, Any] = scores(result)
+    out = {
+        "model": result.model,
+        "horizon": result.horizon,
+        "cutoffs": [str(c) for c in result.cutoffs],
+        "all": report["all"],
+        "higher": report["higher"],
+        "by_horizon": _records(report["by_horizon"]),
+        "by_holiday": _records(report["by_holiday"]),
+        "by_store": _records(report["by_store"]),
+    }
+    if by == "dept":
+        out["by_dept"] = _records(score_by(result.rows, result.rows["dept"], result.levels))
+    return out
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    lines: dict[Any, dict[Any, Any]] = frame.to_dict("index")
+    return [{str(frame.index.name): key, **row} for key, row in lines.items()]

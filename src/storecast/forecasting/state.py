@@ -74,8 +74,8 @@ def to_state(forecaster: Forecaster) -> State:
         "learnt": forecaster.learnt,
     }
     texts = {"boosting": forecaster.correction.model} if forecaster.correction.model else {}
+    arrays |= {f"input_{name}": _plain(values) for name, values in forecaster.inputs.items()}
     if forecaster.direct is not None:
-        arrays |= {f"input_{name}": _plain(values) for name, values in forecaster.inputs.items()}
         more_arrays, more_texts, more_meta = forecaster.direct.content()
         return arrays | more_arrays, texts | more_texts, meta | more_meta
     return arrays, texts, meta

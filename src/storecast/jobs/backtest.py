@@ -17,7 +17,7 @@ from storecast.forecasting.panel import DEPT, UNIQUE_ID, Panel
 from storecast.forecasting.quality import SalesSource
 from storecast.jobs.checks import check_events, check_horizon
 
-__all__ = ["BacktestRequest", "backtest"]
+__all__ = ["BacktestRequest", "backtest", "backtest_panel"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,17 @@ def backtest(
     The rows of the result have a column ``dept`` beside the usual ones where the panel has departments.
     """
     check_horizon(request.config.horizon)
-    panel = Panel.from_frame(source.read(path).panel)
+    return backtest_panel(Panel.from_frame(source.read(path).panel), request, calendar, events, advance)
+
+
+def backtest_panel(
+    panel: Panel,
+    request: BacktestRequest,
+    calendar: Calendar,
+    events: Sequence[Event] = (),
+    advance: Callable[[float], None] = lambda share: None,
+) -> Backtest:
+    """The same of sales that were read."""
     check_events(events, panel)
     departments = bool((panel.blocks != "").any())
     if request.by == DEPT and not departments:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from storecast.forecasting.state import from_state
 from storecast.ports import Registry
 
 __all__ = ["Serving", "serving"]
+
 
 @dataclass(frozen=True)
 class Serving:

@@ -113,8 +113,6 @@ class Follower:
             self._fail(request, error, events)
             return
         self._tell(request.kind, id=request.id, finished=done, **told)
-        if request.model == self.name:
-            self._known = after  # its event is the request itself
 
     def _fail(self, request: ModelEvent, error: StorecastError, events: ModelEvents) -> None:
         try:
@@ -226,16 +224,10 @@ class Follower:
         now = served(self._mine)
         if now is None or (self._known and self._known.published_at == now.published_at):
             return
-        first, self._known = self._known is None, now
-        self._diary.note(
-            now.kind,
-            who=now.who,
-            why=now.why,
-            from_version=now.replaced,
-            to_version=now.version,
-            digest=now.digest,
-            new=not first,
-        )
+        known, self._known = self._known, now
+        times = [item.at for item in now.recent]
+        seen = times.index(known.published_at) + 1 if known and known.published_at in times else 0
+        self._diary.note_moves(now.recent[seen:], perhaps_known=known is None)
 
     def _lost_database(self, error: LogError) -> None:
         if not self._database_away:

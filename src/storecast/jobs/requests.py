@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from storecast.errors import ArtifactError, RegistryError
 from storecast.jobs.promote import promote, rollback
 from storecast.jobs.publish import publish_champion, served
 from storecast.ports import Move, Registry, ReleaseInfo, Releases
 from storecast.ports.records import ModelEvent
 
-__all__ = ["carry_out"]
+__all__ = ["carry_out", "request_of"]
+
+_MARK = re.compile(r" \[([0-9a-f-]{36})\]\Z")
+
+
+def request_of(why: str) -> str:
+    """The id of the request that a move with this reason carried out, which is its event; "" where it was not
+    asked for in writing."""
+    found = _MARK.search(why)
+    return found[1] if found else ""
 
 
 def carry_out(registry: Registry, releases: Releases, request: ModelEvent) -> tuple[int | None, ReleaseInfo]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunResult", "TableWriter", "run"]
 
+_FORECASTS = {"series": "forecast.csv", "store": "forecast-store.csv", "total": "forecast-total.csv"}
+
 
 class TableWriter(Protocol):
     """Where result tables go."""
@@ -30,6 +32,10 @@ class TableWriter(Protocol):
 
     def write(self, frame: pd.DataFrame, path: str) -> None:
         """Write ``frame`` whole or not at all, by the name's ending."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove what an earlier run wrote to ``path``, if it did."""
         ...
 
 
@@ -57,7 +63,8 @@ def run(
     advance: Callable[[str, float], None],
 ) -> RunResult:
     """Train on the sales at ``path``; write forecasts, back-test and report into ``folder``, which is
-    tried before the work."""
+    tried before the work. What an earlier run left there and this one has not, such as stores of another
+    data set, goes: all files of the folder are of one run."""
     tables.check(folder)
     result = train(
         source,
@@ -73,14 +80,19 @@ def run(
     )
     advance("Write", 0.0)
     forecaster, files = result.forecaster, {}
-    for level in forecaster.levels:
-        name = "forecast" if level == "series" else f"forecast-{level}"
-        files[f"Forecasts by {level}"] = str(PurePath(folder, f"{name}.csv"))
-        table = forecast_table(forecaster, forecaster.config.horizon, request.levels, level)
-        tables.write(table, files[f"Forecasts by {level}"])
-    if result.judged is not None:
-        files["Back-test"] = str(PurePath(folder, "backtest.csv"))
-        tables.write(result.judged.rows[output_columns(request.levels)], files["Back-test"])
+    for level, name in _FORECASTS.items():
+        target = str(PurePath(folder, name))
+        if level not in forecaster.levels:
+            tables.remove(target)
+            continue
+        files[f"Forecasts by {level}"] = target
+        tables.write(forecast_table(forecaster, forecaster.config.horizon, request.levels, level), target)
+    target = str(PurePath(folder, "backtest.csv"))
+    if result.judged is None:
+        tables.remove(target)
+    else:
+        files["Back-test"] = target
+        tables.write(result.judged.rows[output_columns(request.levels)], target)
     advance("Write", 0.5)
     files["Report"] = str(PurePath(folder, "report.html"))
     report = replace(result.report(request, calendar, path, created), files=files)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from storecast.ports.artifacts import ArtifactContent, ModelVersion
 
-__all__ = ["Earlier", "ReleaseInfo", "Releases"]
+__all__ = ["Earlier", "Published", "ReleaseInfo", "Releases"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,27 @@ class Earlier:
 
 
 @dataclass(frozen=True)
+class Published:
+    """One publication, as ``ReleaseInfo`` has it; ``at`` is its ``published_at``."""
+
+    kind: str
+    version: int
+    digest: str
+    replaced: int | None
+    who: str
+    why: str
+    at: str
+
+
+@dataclass(frozen=True)
 class ReleaseInfo:
     """What the release folder points to: ``version`` of ``name``, its ``digest`` and kind of ``model``.
 
     ``kind``: how it came there, ``promote``, ``rollback`` or ``moved`` (the alias, elsewhere);
     ``published_at``: ISO 8601, UTC; ``replaced``: the version that served until then; ``alias``: the
     registry's champion as last heard, another than ``version`` after a rollback that the registry was not
-    told of yet; ``earlier``: what a rollback goes back to, latest first.
+    told of yet; ``earlier``: what a rollback goes back to, latest first; ``recent``: the last publications
+    up to this one, oldest first, so that whoever looks now and then misses none.
     """
 
     name: str
@@ -41,6 +55,7 @@ class ReleaseInfo:
     replaced: int | None = None
     alias: int | None = None
     earlier: tuple[Earlier, ...] = ()
+    recent: tuple[Published, ...] = ()
 
     @property
     def previous(self) -> Earlier | None:

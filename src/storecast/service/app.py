@@ -24,6 +24,7 @@ from storecast.service.problems import Problem, from_error, from_pydantic, reply
 from storecast.service.routes import (
     actuals,
     around,
+    backtests,
     datasets,
     explanations,
     forecasts,
@@ -55,6 +56,7 @@ _ROUTES = (
     around,
     overview,
     models,
+    backtests,
     actuals,
     datasets,
     session,

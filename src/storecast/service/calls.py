@@ -129,7 +129,11 @@ async def body_chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
                 message = await receive()
         except TimeoutError as error:
             raise Problem(
-                408, "timeout", "The body did not come", f"Nothing came for {_BODY_SECONDS:g} seconds."
+                408,
+                "timeout",
+                "The body did not come",
+                f"Nothing came for {_BODY_SECONDS:g} seconds.",
+                "Send it again.",
             ) from error
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
@@ -168,7 +172,11 @@ async def read_body(request: Request, limit: int) -> bytes:
                     return b"".join(pieces)
     except TimeoutError as error:
         raise Problem(
-            408, "timeout", "The body did not come", f"It took more than {_BODY_SECONDS:g} seconds."
+            408,
+            "timeout",
+            "The body did not come",
+            f"It took more than {_BODY_SECONDS:g} seconds.",
+            "Send it again.",
         ) from error
 
 

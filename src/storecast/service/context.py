@@ -16,6 +16,7 @@ from storecast.ports.records import Actuals, ModelEvents, Overrides
 from storecast.ports.work import Datasets, Jobs, Scenarios
 from storecast.service.calls import call_of
 from storecast.service.champion import Champion
+from storecast.service.kept import Kept
 from storecast.service.telemetry import Telemetry
 from storecast.service.watcher import Holder
 
@@ -62,6 +63,9 @@ class Service:
     clock: Callable[[], int] = time.time_ns
     chores: Mapping[Callable[[], None], float] = field(default_factory=dict)
     draining: bool = False
+
+    def __post_init__(self) -> None:
+        self.kept = Kept(self.cache)
 
     async def record(
         self,

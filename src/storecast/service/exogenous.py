@@ -1,7 +1,8 @@
 """Forecasts of a version that reads exogenous inputs, with some of them given.
 
-What the trees see of every series and week is made once; a question changes a few of its columns and asks
-them again, as the batch path would with the same values as ``known_future``.
+What the trees see of every series and week is made once, from what the version carries of its data; a
+question changes a few columns and asks the trees again, as the batch path would with the same values as
+``known_future``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.forecasting.calendar import US_RETAIL
+from storecast.errors import DataError
+from storecast.forecasting.calendar import US_RETAIL, Calendar, calendar_of
 from storecast.forecasting.direct.encoding import RAW_NAMES
 from storecast.forecasting.direct.state import columns as static_columns
 from storecast.forecasting.features import Features, make_facts, make_features
@@ -30,6 +32,11 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 INPUTS = ("temperature", "fuel_price", "cpi", "unemployment", *(f"markdown{i}" for i in range(1, 6)))
 _HEADROOM = 2.0  # times the highest week known, as forecasts are limited when they are made
+_KEPT = (
+    32 << 20
+)  # bytes of rows for the trees that are kept ready; of more, each is made when it is asked for
+_STEP = 8192  # rows that go through the trees at a time
+_TRIED = 4096  # rows that are compared with what was published
 
 
 @dataclass(frozen=True)
@@ -50,56 +57,90 @@ class _History:
         return np.full(len(self.keys), np.nan) if values is None else values.astype(np.float64)
 
 
+def _named(f: Forecaster, prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): v for name, v in f.inputs.items() if name.startswith(prefix)}
+
+
 def _history(f: Forecaster) -> _History:
-    static = {n.removeprefix("static_"): v for n, v in f.inputs.items() if n.startswith("static_")}
-    observed = {
-        n.removeprefix("observed_"): np.asarray(v, dtype=np.float64)
-        for n, v in f.inputs.items()
-        if n.startswith("observed_")
-    }
+    observed = {n: np.asarray(v, dtype=np.float64) for n, v in _named(f, "observed_").items()}
     weeks = f.history_weeks.astype("datetime64[D]")
-    return _History(weeks, f.keys, f.history, f.stores, f.blocks, static, observed)
+    values = np.asarray(f.inputs.get("values", f.history), dtype=np.float64)
+    return _History(weeks, f.keys, values, f.stores, f.blocks, _named(f, "static_"), observed)
+
+
+def _split_on(model: str) -> set[int]:
+    """Columns that some tree splits on."""
+    lines = (line for line in model.splitlines() if line.startswith("split_feature="))
+    return {int(column) for line in lines for column in line.partition("=")[2].split()}
 
 
 class Exogenous:
-    """``names``: inputs that the trees read."""
+    """``names``: inputs that the trees read. Raises DataError where the version lacks what its forecasts were
+    made from, so that they cannot be made again."""
 
-    def __init__(self, forecaster: Forecaster) -> None:
+    def __init__(self, forecaster: Forecaster, calendar: Calendar = US_RETAIL) -> None:
         state, history = forecaster.direct, _history(forecaster)
         assert state is not None
+        future = {n: np.asarray(v, dtype=np.float64) for n, v in _named(forecaster, "future_").items()}
         rows, horizon = len(history.weeks), len(forecaster.weeks)
         weeks = history.weeks[0] + 7 * np.arange(rows + horizon + 1)
         panel: Any = history
-        self._features: Features = make_features(panel, rows, horizon, make_facts(weeks, US_RETAIL))
+        facts = make_facts(weeks, calendar)
+        made = make_features(panel, rows, horizon, facts)
+        known = make_features(panel, rows, horizon, facts, future) if future else made
+        place = {name: i for i, name in enumerate(state.names)}
+        names = (*RAW_NAMES, *made.names)
+        if missing := [name for name in state.names if name not in names]:
+            raise _lacking(f"all but {', '.join(missing[:5])}")
+        self._base, self._scale = known.base, known.scale
         self._static = static_columns(panel, state.encoding)
-        names = (*RAW_NAMES, *self._features.names)
         self._order = np.array([names.index(name) for name in state.names])
-        self._place = {name: i for i, name in enumerate(state.names)}
+        used = _split_on(state.model)
+        self.names = tuple(
+            n
+            for n in INPUTS
+            if n in history.observed and n in place and {place[n], place[f"{n}_surprise"]} & used
+        )
+        self._place = {n: (place[n], place[f"{n}_surprise"]) for n in self.names}
+        first = len(made.series) + len(made.week)
+        self._expected = {n: made.pair[made.names.index(n) - first].ravel() for n in self.names}
         self._trees, self._share = Trees(state.model, len(state.names)), state.share
+        self._features: Features | None = known
+        if known.base.size * len(state.names) * 8 <= _KEPT:
+            self._rows = self._made(known, np.arange(known.base.size))
+            self._features = None
         self._point = forecaster.point
-        known = np.isfinite(forecaster.history)
-        highest = np.where(known, forecaster.history, 0.0).max(axis=0)
-        lowest = np.minimum(np.where(known, forecaster.history, 0.0).min(axis=0), 0.0)
+        self._limits(forecaster, history.values)
+        self._of = {name: level.of for name, level in forecaster.levels.items()}
+        self._try()
+
+    def _limits(self, forecaster: Forecaster, values: Float) -> None:
+        known = np.isfinite(values)
+        highest = np.where(known, values, 0.0).max(axis=0)
+        lowest = np.minimum(np.where(known, values, 0.0).min(axis=0), 0.0)
         some = known.any(axis=0)
         self._low = np.where(some, lowest, -np.inf)
         self._high = np.where(some & (highest > 0), _HEADROOM * highest, np.inf)
-        sigma = forecaster.levels["series"].sigma
         # Closed weeks stay closed, and a series without history stays with what stands in for it.
-        self._fixed = (sigma == 0.0) | ~some
-        self._of = {name: level.of for name, level in forecaster.levels.items()}
-        self.names = tuple(n for n in INPUTS if n in history.observed and n in self._place)
+        self._fixed = (forecaster.levels["series"].sigma == 0.0) | ~some
+
+    def _try(self) -> None:
+        """Nothing given must give what was published."""
+        size = self._point.shape[1]
+        week, series = np.divmod(np.linspace(0, self._point.size - 1, _TRIED).astype(np.int64), size)
+        if not np.array_equal(self._points(series, week, {}), self._point[week, series]):
+            raise _lacking("other forecasts than were published")
 
     @classmethod
     def of(cls, forecaster: Forecaster, facts: Mapping[str, Any]) -> Exogenous | None:
-        """For a version that has trees over given inputs; None for all others.
-
-        A calendar other than the US retail one is not part of a version, so that its features cannot be made
-        here.
-        """
-        usual = facts.get("calendar", US_RETAIL.name) == US_RETAIL.name
-        if forecaster.direct is None or not forecaster.direct.model or not usual:
+        """For a version that has trees over given inputs; None for all others, and for one that does not
+        carry what it was made from."""
+        if forecaster.direct is None or not forecaster.direct.model:
             return None
-        return cls(forecaster)
+        try:
+            return cls(forecaster, calendar_of(facts.get("calendar", {})))
+        except DataError:
+            return None
 
     def changed(
         self, view: View, place: Int, week: Int, given: Mapping[str, Float], columns: list[Float]
@@ -137,15 +178,37 @@ class Exogenous:
 
     def _points(self, series: Int, week: Int, given: Mapping[str, Float]) -> Float:
         """(M,) dollars of single series; what the batch path makes of the same inputs."""
-        f = self._features
-        at = week * f.base.shape[1] + series
-        x = np.concatenate([self._static.T[series], f.rows(at)], axis=1)[:, self._order]
+        if len(series) <= _STEP:
+            return self._piece(series, week, given)
+        out = np.empty(len(series))
+        for start in range(0, len(series), _STEP):
+            at = slice(start, start + _STEP)
+            out[at] = self._piece(series[at], week[at], {name: v[at] for name, v in given.items()})
+        return out
+
+    def _piece(self, series: Int, week: Int, given: Mapping[str, Float]) -> Float:
+        at = week * self._base.shape[1] + series
+        x = self._rows[at] if self._features is None else self._made(self._features, at)
         for name, values in given.items():
-            value, surprise = self._place[name], self._place[f"{name}_surprise"]
-            expected = x[:, value].copy()
-            x[:, value] = np.where(np.isfinite(values), values, expected)
-            x[:, surprise] = values - expected
-        added = self._trees.evaluate(x)
-        point = f.base.ravel()[at] + self._share * added * f.scale[series]
+            value, surprise = self._place[name]
+            there = np.isfinite(values)
+            x[:, value] = np.where(there, values, x[:, value])
+            x[:, surprise] = np.where(there, values - self._expected[name][at], x[:, surprise])
+        point = self._base.ravel()[at] + self._share * self._trees.evaluate(x) * self._scale[series]
         point = cents(np.clip(point, self._low[series], self._high[series]))
         return np.where(self._fixed[week, series], self._point[week, series], point)
+
+    def _made(self, features: Features, at: Int) -> Float:
+        """(R, F) what the trees see of rows at h * N + n."""
+        static = self._static.T[at % self._base.shape[1]]
+        rows = np.concatenate([static, features.rows(at)], axis=1)
+        return np.ascontiguousarray(rows[:, self._order])
+
+
+def _lacking(found: str) -> DataError:
+    return DataError(
+        "This version does not carry all that its forecasts were made from.",
+        expected="its inputs and its calendar",
+        found=found,
+        remedy="Train again; until then its inputs cannot be changed.",
+    )

@@ -13,14 +13,27 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from storecast.service.calls import Reply
 from storecast.service.problems import Problem
 
-__all__ = ["Before", "Body", "Id", "Limit", "Name", "Series", "Why", "answer", "found", "iso", "next_of"]
+__all__ = [
+    "ID",
+    "Before",
+    "Body",
+    "Id",
+    "Limit",
+    "Name",
+    "Series",
+    "Why",
+    "answer",
+    "found",
+    "iso",
+    "next_of",
+]
 
-_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _PLAIN = r"^[^\x00-\x1f\x7f]+$"  # no line ends, no control characters
 T = TypeVar("T")
 
-Id = Annotated[str, Path(pattern=_ID, description="Id, as the lists give it.")]
-Before = Annotated[str | None, Query(pattern=_ID, description="Go on before this id, the last of a page.")]
+Id = Annotated[str, Path(pattern=ID, description="Id, as the lists give it.")]
+Before = Annotated[str | None, Query(pattern=ID, description="Go on before this id, the last of a page.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="Most to give.")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PLAIN)]
 Series = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PLAIN)]

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from storecast.errors import StorecastError
 from storecast.service.calls import Call, media_type, read_body
 from storecast.service.problems import Problem, from_error, from_msgspec, reply
+from storecast.service.queries import read_query
 from storecast.service.rules import PUBLIC, ROLES, Rule, Rules
 
 __all__ = ["Admission", "Gate", "Observer"]
@@ -33,6 +34,12 @@ _HEADERS = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
+_CDN = "https://cdn.jsdelivr.net"
+_PAGE_POLICY = (
+    f"default-src 'none'; script-src {_CDN} 'unsafe-inline'; style-src {_CDN} 'unsafe-inline'; "
+    "img-src 'self' data: https://fastapi.tiangolo.com; connect-src 'self'; frame-ancestors 'none'"
+).encode()
+_PAGE_HEADERS = [*_HEADERS[:-1], (b"content-security-policy", _PAGE_POLICY)]
 _PAGES = ("/docs",)
 _AUDITED = ("planner", "operator")  # roles of routes whose use is written down
 
@@ -108,7 +115,7 @@ class Gate:
                 status = message["status"]
                 headers = list(message["headers"])
                 headers.append((b"x-request-id", call.id.encode("latin-1")))
-                headers += _HEADERS[:-1] if path in _PAGES else _HEADERS
+                headers += _PAGE_HEADERS if path in _PAGES else _HEADERS
                 if self._draining():
                     headers.append((b"connection", b"close"))
                 message = {**message, "headers": headers}
@@ -193,7 +200,9 @@ class Gate:
 
 
 async def _buffered(rule: Rule, scope: Scope, receive: Receive) -> Receive:
-    """``receive`` of a body that has been read, bounded, and found to be JSON."""
+    """``receive`` of a body that has been read, bounded, and found to be JSON; the query is looked at too."""
+    if scope["query_string"] and rule.template.startswith("/v1/"):
+        read_query(Request(scope), sorted(rule.query))
     if scope["method"] in ("GET", "HEAD", "DELETE"):
         return receive
     request = Request(scope, receive)

@@ -35,6 +35,7 @@ _STATUS: dict[type[StorecastError], tuple[int, str]] = {
 }
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _SHOWN = 100
+_REMEDY = "See /docs for what this route takes."
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,7 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
         }
         if self.detail:
             document["detail"] = self.detail
-        if self.remedy:
-            document["remedy"] = self.remedy
+        document["remedy"] = self.remedy or _REMEDY
         if self.errors:
             document["errors"] = [
                 {"field": e.field, "detail": e.detail} | ({} if e.row is None else {"row": e.row})

@@ -31,7 +31,9 @@ def read_query(request: Request, known: Sequence[str]) -> dict[str, str]:
     out: dict[str, str] = {}
     for name, value in pairs(request):
         if name not in known:
-            raise invalid([Wrong(name[:80], f"there is no such parameter; known are {', '.join(known)}")])
+            raise invalid(
+                [Wrong(name[:80], f"there is no such parameter; known are {', '.join(known) or 'none'}")]
+            )
         if name in out:
             raise invalid([Wrong(name, "given more than once")])
         out[name] = value

@@ -12,7 +12,7 @@ from storecast.service.champion import Champion, column_names, csv_cell
 from storecast.service.classic import Gathered
 from storecast.service.logged import as_blob
 
-__all__ = ["Answered", "answered", "blob_of", "csv_lines", "json_lines", "unused"]
+__all__ = ["Answered", "answered", "blob_of", "csv_lines", "json_lines", "read_by", "unused"]
 
 Float = NDArray[np.float64]
 _ENCODE = msgspec.json.Encoder().encode
@@ -29,18 +29,36 @@ class Answered:
     of: NDArray[np.int64]
     columns: list[Float]
 
+    def part(self, rows: slice) -> Answered:
+        """Some of the rows, with the cells that they need."""
+        cells, of = np.unique(self.of[rows], return_inverse=True)
+        columns = [column[cells] for column in self.columns]
+        return Answered(self.view[cells], self.place[cells], self.week[cells], of, columns)
 
-def answered(champion: Champion, rows: Gathered, levels: tuple[float, ...]) -> Answered:
-    """Look every row up; rows whose inputs the version reads are answered by the model, each by itself."""
+
+def read_by(champion: Champion, rows: Gathered) -> list[str]:
+    """Inputs that are given and that the version reads."""
+    model = champion.exogenous
+    return [name for name in rows.given if model is not None and name in model.names]
+
+
+def answered(
+    champion: Champion, rows: Gathered, levels: tuple[float, ...], columns: list[Float] | None = None
+) -> Answered:
+    """Look every row up; rows whose inputs the version reads are answered by the model, each by itself.
+
+    ``columns``: of such rows what the model has said, where that is known.
+    """
     h = len(champion.weeks)
     code = (rows.place.astype(np.int64) * h + rows.week) * 2 + rows.view
-    model = champion.exogenous
-    read = [name for name in rows.given if model is not None and name in model.names]
+    model, read = champion.exogenous, read_by(champion, rows)
     if read:
         cells, of = code, np.arange(len(code))
     else:
         cells, of = np.unique(code, return_inverse=True)
     view, (place, week) = cells % 2, np.divmod(cells // 2, h)
+    if columns is not None:
+        return Answered(view, place, week, of, columns)
     columns = [np.empty(len(cells)) for _ in range(1 + 2 * len(levels))]
     for number, by in ((0, "series"), (1, "store")):
         at = np.flatnonzero(view == number)
@@ -99,7 +117,10 @@ def blob_of(
 ) -> tuple[str, bytes]:
     """The rows as the log keeps them, with what was given."""
     of = found.of
-    keys = [f"{s}_{d}" if d else s for s, d, _ in _names(champion, found)]
+    series, sums = champion.views["series"].names, champion.view("store").names
+    keys = [
+        sums[p] if v else series[p] for v, p in zip(found.view.tolist(), found.place.tolist(), strict=True)
+    ]
     columns = {n: c[of] for n, c in zip(column_names(levels), found.columns, strict=True)}
     columns |= {f"given_{name}": values for name, values in rows.given.items()}
     return as_blob([keys[i] for i in of.tolist()], champion.forecaster.weeks[found.week[of]], columns)
@@ -107,5 +128,5 @@ def blob_of(
 
 def unused(champion: Champion, rows: Gathered) -> list[str]:
     """Inputs that are given and that the version does not read."""
-    model = champion.exogenous
-    return [name for name in rows.given if model is None or name not in model.names]
+    read = read_by(champion, rows)
+    return [name for name in rows.given if name not in read]

@@ -29,7 +29,8 @@ class Rule:
     """One route: its ``template``, the least ``role``, and the ``limit`` of its body in bytes.
 
     ``direct``: the endpoint that the gate calls itself and that reads its own body; None where FastAPI
-    does both. ``vital``: answered even under overload.
+    does both, and takes no parameters in the query but those of ``query``. ``vital``: answered even under
+    overload.
     """
 
     method: str
@@ -38,6 +39,7 @@ class Rule:
     limit: int = _SMALL
     direct: Endpoint | None = None
     vital: bool = False
+    query: frozenset[str] = frozenset()
 
 
 def declared(role: str, *, limit: int = _SMALL, direct: bool = False, vital: bool = False) -> dict[str, Any]:
@@ -81,9 +83,12 @@ def rules_of(routes: Sequence[BaseRoute]) -> Rules:
             if _DECLARED not in extra:
                 raise _undeclared(route.path)
             how = extra["x-storecast"]
+            query = frozenset(p.alias for p in route.dependant.query_params)
             for method in route.methods or ():
                 direct = route.endpoint if how["direct"] else None
-                rules.append(Rule(method, route.path, extra[_DECLARED], how["limit"], direct, how["vital"]))
+                rules.append(
+                    Rule(method, route.path, extra[_DECLARED], how["limit"], direct, how["vital"], query)
+                )
         elif isinstance(route, Route):  # the documentation's own pages
             rules += [Rule(m, route.path, PUBLIC) for m in route.methods or () if m != "HEAD"]
         else:

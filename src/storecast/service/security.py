@@ -102,17 +102,17 @@ class KeyRing:
 class Doors:
     """Lets callers in: by key where there are keys, or where the address is not this machine's alone.
 
-    Else everybody on this machine is an operator; the Host header must then name this machine, so that a page
-    of another site cannot get in through a name of its own (DNS rebinding), nor a form of it, since routes
-    that change anything take JSON alone.
+    Else everybody on this machine is an operator. The Host header must then name this machine, so that a page
+    of another site cannot get in through a name of its own (DNS rebinding); the Origin header, where there
+    is one, this very service, so that no form of another site is taken for a wish of whoever looks at it.
     """
 
     def __init__(self, ring: KeyRing, limiter: RateLimiter, limit: Limit | None, *, local: bool) -> None:
         self._ring, self._limiter, self._limit, self._local = ring, limiter, limit, local
 
     async def admit(self, scope: Scope) -> tuple[str, str]:
-        """Id and role of the caller; raises 401, 421 or 429."""
-        token = host = ""
+        """Id and role of the caller; raises 401, 403, 421 or 429."""
+        token = host = origin = ""
         for name, value in scope["headers"]:
             if name == b"authorization":
                 kind, _, given = value.decode("latin-1").partition(" ")
@@ -121,8 +121,11 @@ class Doors:
                 token = token or value.decode("latin-1").strip()
             elif name == b"host":
                 host = value.decode("latin-1").lower()
+            elif name == b"origin":
+                origin = value.decode("latin-1").lower()
         if self._local and not len(self._ring):
             _check_host(host)
+            _check_origin(origin, host)
             return "local", "operator"
         key = self._ring.check(token) if len(token) <= _LONGEST else None
         if key is None:
@@ -143,6 +146,17 @@ def _check_host(host: str) -> None:
             "This service answers to its own machine alone",
             f"Found host {host[:80]!r}.",
             "Call it by localhost, or issue a key: `storecast keys issue`.",
+        )
+
+
+def _check_origin(origin: str, host: str) -> None:
+    if origin and origin.partition("://")[2] != host:
+        raise Problem(
+            403,
+            "foreign-origin",
+            "Pages of other sites may not ask here",
+            f"Found origin {origin[:80]!r}.",
+            "Call it from a program, or issue a key: `storecast keys issue`.",
         )
 
 

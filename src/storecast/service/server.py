@@ -16,17 +16,19 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from storecast.errors import SetupError
+from storecast.service.protocol import BoundedProtocol
 
 __all__ = ["Server", "address", "listen"]
 
 _LOG = logging.getLogger("storecast.service")
 _SO_ATTACH_FILTER = 26  # Linux
 _SETTLE = 0.05  # seconds in which the loop takes every connection that is made already
+_QUEUE = 2048  # callers that may wait to be taken on
 _KEPT, _GRACE = 30, 30  # seconds: of idle connections; of requests under way after the last was taken
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address; not yet listening. Port 0 takes a free one.
+    """A socket that listens on the address; nobody answers yet. Port 0 takes a free one.
 
     Raises SetupError where the address is in use, not this machine's, or not ours to take.
     """
@@ -45,7 +47,9 @@ def listen(host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind(place)
-        made.listen(0)  # of two sockets that are bound alone, both would be
+        # Of two sockets that are bound alone, both would be. Who calls before we are ready waits in line:
+        # with too short a one his packets would be dropped, and he try again after seconds.
+        made.listen(_QUEUE)
     except OSError as error:
         made.close()
         raise SetupError(
@@ -97,7 +101,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 log_config=None,
                 access_log=False,

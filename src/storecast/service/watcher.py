@@ -101,6 +101,7 @@ class Holder:
             champion = Champion.from_content(info, self._releases.load(info))
             if reasons := smoke_forecast(champion.forecaster):
                 return "; ".join(reasons)
+            _ = champion.exogenous  # takes a while: here in a thread, not with the first who asks
         except StorecastError as error:
             return error.what
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, MemoryError) as error:

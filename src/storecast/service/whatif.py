@@ -18,7 +18,7 @@ from storecast.service.exogenous import INPUTS
 from storecast.service.problems import Wrong, invalid
 from storecast.service.schemas.whatif import WhatIfEvent, WhatIfRequest
 
-__all__ = ["Outcome", "what_if"]
+__all__ = ["Outcome", "asks_the_model", "what_if"]
 
 Float = NDArray[np.float64]
 _UNUSED = "$0, not used by this model"
@@ -33,6 +33,12 @@ class Outcome:
     scenario: list[Float]
     difference: list[Float]
     effects: list[tuple[str, float, str]]
+
+
+def asks_the_model(champion: Champion, asked: WhatIfRequest) -> bool:
+    """Whether the answer takes more than arithmetic."""
+    model = champion.exogenous
+    return model is not None and any(name in model.names for name in asked.inputs)
 
 
 def what_if(champion: Champion, asked: WhatIfRequest, levels: tuple[float, ...]) -> Outcome:
@@ -78,7 +84,16 @@ def _with_inputs(
 ) -> list[Float]:
     """The columns with the inputs given, one after the other, each with its effect."""
     now, given = base, {}
-    model = champion.exogenous
+    model, direct = champion.exogenous, champion.forecaster.direct
+    if model is None and direct is not None and direct.model and asked.inputs:
+        raise invalid(
+            [
+                Wrong(
+                    "inputs",
+                    "this version reads inputs, and does not carry what to compare them with: train again",
+                )
+            ]
+        )
     for name, value in asked.inputs.items():
         values = _by_week(champion, name, value, asked.horizon)
         if model is None or name not in model.names:

@@ -133,7 +133,7 @@ def read_events(path: str | Path, *, dayfirst: bool | None = None) -> pd.DataFra
     days = dict(zip(names, _dates(table, at, names, dayfirst), strict=True))
     kinds = _words(table, at, "kind").str.lower()
     first = days["first_week"]
-    last = days.get("last_week", np.full(len(first), np.datetime64("NaT"), dtype="datetime64[D]"))
+    last = days.get("last_week", np.full(len(first), np.datetime64("NaT", "D")))
     column = table.header[at["kind"]]
     _refuse_rows(
         table,

@@ -79,6 +79,13 @@ class FrameFiles:
         """Write ``frame`` whole or not at all, by the name's ending."""
         write_frame(frame, Path(path))
 
+    def remove(self, path: str) -> None:
+        """Remove what an earlier run wrote to ``path``, if it did; raises RequestError where it may not."""
+        try:
+            Path(path).unlink(missing_ok=True)
+        except OSError as error:
+            raise _refused("An older file cannot be removed.", Path(path), str(error.strerror)) from error
+
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from storecast.stores.registry_pyfunc import DATA
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["create_version", "experiment", "fetch", "log", "metrics_of", "write_files"]
+__all__ = ["create_version", "experiment", "fetch", "log", "metrics_of", "set_alias", "write_files"]
 
 T = TypeVar("T")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*", re.ASCII)
@@ -79,6 +79,20 @@ def create_version(client: MlflowClient, name: str, source: str, run_id: str, ta
             raise
     made = client.create_model_version(name, source, run_id, tags=dict(tags), await_creation_for=60)
     return str(made.version)
+
+
+def set_alias(client: MlflowClient, name: str, alias: str, version: str) -> None:
+    """Point ``alias`` to ``version``; of processes that do so at once the last one's counts."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.set_registered_model_alias(name, alias, version)
+    except MlflowException:
+        # MLflow looks whether the alias is there and inserts it later; where another process inserted it in
+        # between, the same call now finds it and moves it.
+        if alias not in client.get_registered_model(name).aliases:
+            raise
+        client.set_registered_model_alias(name, alias, version)
 
 
 def metrics_of(client: MlflowClient, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from storecast.errors import RegistryError
 from storecast.ports import ArtifactContent, ModelVersion, Move
 from storecast.stores.artifacts import ArtifactFolders
-from storecast.stores.mlflow_runs import create_version, experiment, fetch, log, metrics_of, write_files
+from storecast.stores.mlflow_runs import (
+    create_version,
+    experiment,
+    fetch,
+    log,
+    metrics_of,
+    set_alias,
+    write_files,
+)
 from storecast.stores.mlflow_session import (
     connect,
     file_stamp,
@@ -105,7 +113,7 @@ class MlflowRegistry:
                 source = f"{run.artifact_uri}/model"
                 fetch(source, digest, self._uri, folders.check)  # what was stored, read back whole
                 version = create_version(client, name, source, run.run_id, tags)
-                client.set_registered_model_alias(name, CHALLENGER, version)
+                set_alias(client, name, CHALLENGER, version)
                 status = "FINISHED"
             finally:
                 client.set_terminated(run.run_id, status)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storecast.errors import ArtifactError
-from storecast.ports import Earlier, ReleaseInfo
+from storecast.ports import Earlier, Published, ReleaseInfo
 
 __all__ = ["POINTER", "DamagedPointerError", "parse_pointer", "read_pointer", "write_pointer"]
 
@@ -21,6 +21,7 @@ _SCHEMA = 1  # raised with every change that an older storecast could not read
 _MAX_BYTES = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TEXTS = ("name", "digest", "model", "kind", "who", "why", "published_at")
+_RECENT = ("kind", "digest", "who", "why", "at")
 _REMEDY = "publish again: `storecast models promote`, or restart `storecast follow`"
 
 
@@ -59,6 +60,7 @@ def parse_pointer(data: bytes, where: str) -> ReleaseInfo:
                 remedy="install the storecast that wrote it or a later one",
             )
         raw["earlier"] = tuple(Earlier(**item) for item in raw["earlier"])
+        raw["recent"] = tuple(Published(**item) for item in raw["recent"])
         info = ReleaseInfo(**raw)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _damaged(where, f"{type(error).__name__}: {error}") from error
@@ -71,9 +73,13 @@ def _wrong(info: ReleaseInfo) -> str:
     """What cannot be right about a pointer, in words; empty where nothing is wrong."""
     if odd := [name for name in _TEXTS if not isinstance(getattr(info, name), str)]:
         return f"{odd[0]} is no text"
-    numbers: list[Any] = [info.version, *(item.version for item in info.earlier)]
+    if odd := [n for item in info.recent for n in _RECENT if not isinstance(getattr(item, n), str)]:
+        return f"{odd[0]} of a publication is no text"
+    named: list[Any] = [info, *info.earlier, *info.recent]
+    numbers: list[Any] = [item.version for item in named]
     if not all(type(number) is int for number in numbers) or any(
-        type(number) not in (int, type(None)) for number in (info.alias, info.replaced)
+        type(number) not in (int, type(None))
+        for number in (info.alias, info.replaced, *(item.replaced for item in info.recent))
     ):
         return "a version that is no number"
     digests: list[Any] = [info.digest, *(item.digest for item in info.earlier)]

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from storecast.errors import ArtifactError
-from storecast.ports import ArtifactContent, Earlier, ModelVersion, Move, ReleaseInfo
+from storecast.ports import ArtifactContent, Earlier, ModelVersion, Move, Published, ReleaseInfo
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.locks import held
 from storecast.stores.release_pointer import (
@@ -37,6 +37,7 @@ from storecast.stores.serving_history import check_words
 __all__ = ["ReleaseFolder"]
 
 _LOCK_SECONDS = 20.0  # to wait for another publication, which takes milliseconds
+_RECENT = 20  # publications that the pointer remembers
 _FRESH_SECONDS = 900.0  # a version just staged, or a copy under way, is nobody's leftover
 
 
@@ -117,7 +118,7 @@ class ReleaseFolder:
                 alias=version.version,
                 earlier=self._pile(after, version, kind),
             )
-            return self._write(info)
+            return self._write(_remembered(info, after))
 
     def rollback(self, *, who: str, why: str) -> ReleaseInfo:
         """Point to what served before, as it lies in the folder; the registry is not asked.
@@ -134,18 +135,17 @@ class ReleaseFolder:
                 )
             check_words(Move("rollback", now.previous.version, now.version, who, why, ""))
             self._touched(now.previous.digest)
-            return self._write(
-                replace(
-                    now,
-                    **vars(now.previous),
-                    kind="rollback",
-                    who=who,
-                    why=why,
-                    published_at=self._now(),
-                    replaced=now.version,
-                    earlier=now.earlier[1:],
-                )
+            info = replace(
+                now,
+                **vars(now.previous),
+                kind="rollback",
+                who=who,
+                why=why,
+                published_at=self._now(),
+                replaced=now.version,
+                earlier=now.earlier[1:],
             )
+            return self._write(_remembered(info, now))
 
     def heard(self, alias: int | None, after: ReleaseInfo) -> ReleaseInfo | None:
         """Note the registry's champion, where the pointer is still ``after``; what serves stays."""
@@ -241,6 +241,14 @@ class ReleaseFolder:
             expected="a folder staged before it is published",
             remedy="publish it again",
         )
+
+
+def _remembered(info: ReleaseInfo, after: ReleaseInfo | None) -> ReleaseInfo:
+    """With the publications before it."""
+    this = Published(
+        info.kind, info.version, info.digest, info.replaced, info.who, info.why, info.published_at
+    )
+    return replace(info, recent=(*(after.recent if after else ()), this)[-_RECENT:])
 
 
 def _age(entry: Path) -> float:

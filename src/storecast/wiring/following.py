@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from storecast.errors import LogError, StorecastError
+from storecast.jobs.backtests import BacktestWork
 from storecast.jobs.datasets import DatasetWork
 from storecast.jobs.follow import Follower
 from storecast.jobs.publish import VersionRefusedError
@@ -23,7 +24,7 @@ from storecast.stores.locks import FileLock
 from storecast.stores.scratch import ScratchFolders
 from storecast.wiring import batch, places
 
-__all__ = ["Tables", "data_sets", "follow_lock", "follower", "record_refusal"]
+__all__ = ["Tables", "back_tests", "data_sets", "follow_lock", "follower", "record_refusal"]
 
 _AGAIN = 5.0  # seconds between attempts to reach a database that is away
 
@@ -84,6 +85,22 @@ def data_sets(
     return DatasetWork(
         JobTable(database),
         DatasetTable(database),
+        batch.sales_files(None, None),
+        batch.table_writer(),
+        ScratchFolders(),
+        _worker(),
+        tell=tell,
+    )
+
+
+def back_tests(
+    settings: Settings, database: Database, tell: Callable[[str, dict[str, object]], None]
+) -> BacktestWork:
+    """Whoever works off back-tests that were asked for."""
+    return BacktestWork(
+        JobTable(database),
+        DatasetTable(database),
+        batch.releases(settings, settings.name),
         batch.sales_files(None, None),
         batch.table_writer(),
         ScratchFolders(),

@@ -101,5 +101,6 @@ def test_quirks_return_on_the_same_date_every_year():
     quirk[244] = 1.0
     weeks = _fridays("2010-01-01", 520)
     hit = weeks[weekly_season(weeks, quirk)[:, -1] > 0]
-    expected = [w for w in weeks if any((w - k).astype(str)[5:] == "09-01" for k in range(7))]
+    first_days = np.arange(7).astype("timedelta64[D]")
+    expected = [w for w in weeks if any((w - days).astype(str)[5:] == "09-01" for days in first_days)]
     assert hit.tolist() == np.array(expected).tolist()

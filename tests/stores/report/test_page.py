@@ -64,11 +64,11 @@ def near_sums(frame: pd.DataFrame, run: RunReport, weeks: int) -> dict[str, tupl
     for j, key in enumerate(forecaster.keys.tolist()):
         total = comparable = before = 0.0
         for i in range(weeks):
-            week = np.datetime64(forecaster.weeks[i], "D")
+            year_ago = np.datetime64(forecaster.weeks[i] - np.timedelta64(364, "D"), "D")
             total += float(forecaster.point[i, j])
-            if (key, week - 364) in sold:
+            if (key, year_ago) in sold:
                 comparable += float(forecaster.point[i, j])
-                before += sold[key, week - 364]
+                before += sold[key, year_ago]
         out[key] = total, comparable, before
     return out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zipfile
 from datetime import datetime
@@ -75,6 +76,45 @@ def test_digest_is_of_the_content(tmp_path: Path) -> None:
     assert len(one) == 64
     (tmp_path / "sales.csv").write_text(TEXT[:-1] + ("2" if TEXT[-1] != "2" else "3"))
     assert read_sales(tmp_path / "sales.csv").digest != one
+
+
+NO_UTF8 = os.fsdecode(b"ums\xe4tze.csv")
+
+
+def called(path: Path, name: str) -> Path:
+    """The file under another name; a Mac takes only such as are UTF-8."""
+    try:
+        return path.rename(path.with_name(name))
+    except OSError:
+        pytest.skip(f"this file system takes no {name!r}")
+
+
+@pytest.mark.parametrize("name", ["week 47.csv", "other.txt", "\u00fcmsatz.csv", NO_UTF8], ids=ascii)
+def test_digest_of_a_file_leaves_its_name_out(tmp_path: Path, name: str) -> None:
+    """A file that was renamed, even to a name that is no UTF-8, is the same data, in a folder or not."""
+    (tmp_path / "sales.csv").write_text(TEXT)
+    one = read_sales(tmp_path / "sales.csv")
+    renamed = called(tmp_path / "sales.csv", name)
+    for path in (renamed, tmp_path) if renamed.suffix == ".csv" else (renamed,):
+        data = read_sales(path)
+        same(data.panel, CLEAN)
+        assert data.digest == one.digest
+
+
+def test_digest_of_several_files_tells_them_apart(tmp_path: Path) -> None:
+    """The parts of a data set may not change places unseen, also where a name is no UTF-8."""
+    halves = [CLEAN[CLEAN["store"] == store] for store in ("1", "2")]
+    digests = []
+    for n, order in enumerate((halves, halves, halves[::-1])):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        for name, half in zip(("a.parquet", "b.parquet"), order, strict=True):
+            half.to_parquet(folder / name)
+        called(folder / "a.parquet", NO_UTF8.replace("csv", "parquet"))
+        data = read_sales(folder)
+        same(data.panel, CLEAN)
+        digests.append(data.digest)
+    assert digests[0] == digests[1] != digests[2]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])

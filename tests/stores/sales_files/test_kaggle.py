@@ -12,7 +12,7 @@ import pytest
 
 from storecast.forecasting.quality import SalesRefusedError
 from storecast.stores.sales_files import read_sales
-from tests.stores.sales_files.worlds import FIRST, write
+from tests.stores.sales_files.worlds import DAY, FIRST, write
 
 WEEKS, AHEAD = 60, 8
 STORES, DEPTS = ("1", "2", "10"), ("1", "7")
@@ -21,7 +21,7 @@ FEATURES = ("Store", "Date", "Temperature", "Fuel_Price", "MarkDown1", "CPI", "U
 
 
 def day(week: int) -> str:
-    return str(FIRST + 7 * week)
+    return str(FIRST + 7 * week * DAY)
 
 
 def holiday(week: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from storecast.errors import DataError
 from storecast.forecasting.quality import SalesRefusedError
 from storecast.stores.sales_files import read_sales
-from tests.stores.sales_files.worlds import FIRST, HEADER, cells, change, dmy, write
+from tests.stores.sales_files.worlds import DAY, FIRST, HEADER, cells, change, dmy, write
 
 ROWS = cells(stores=3, weeks=110)
 
@@ -119,10 +119,10 @@ def test_several_rows_a_week_throughout(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "days"),
     [
-        ("daily", [FIRST + k for k in range(400)]),
+        ("daily", [FIRST + k * DAY for k in range(400)]),
         ("monthly", [np.datetime64(f"{2010 + k // 12}-{k % 12 + 1:02d}-01") for k in range(48)]),
-        ("fortnightly", [FIRST + 14 * k for k in range(60)]),
-        ("four-weekly", [FIRST + 28 * k for k in range(40)]),
+        ("fortnightly", [FIRST + 14 * k * DAY for k in range(60)]),
+        ("four-weekly", [FIRST + 28 * k * DAY for k in range(40)]),
         ("quarterly", [np.datetime64(f"{2010 + k // 4}-{3 * (k % 4) + 1:02d}-01") for k in range(20)]),
         ("yearly", [np.datetime64(f"{y}-02-13") for y in range(1990, 2010)]),
     ],
@@ -137,8 +137,8 @@ def test_other_frequencies(tmp_path: Path, name: str, days: list[np.datetime64])
 @pytest.mark.parametrize(
     ("days", "found"),
     [
-        ([FIRST + k for k in range(300)], "9: daily"),
-        ([FIRST + 1 + 7 * k for k in range(110)], "9: weekly on another weekday"),
+        ([FIRST + k * DAY for k in range(300)], "9: daily"),
+        ([FIRST + (1 + 7 * k) * DAY for k in range(110)], "9: weekly on another weekday"),
     ],
 )
 def test_mixed_frequencies(tmp_path: Path, days: list[np.datetime64], found: str) -> None:
@@ -186,14 +186,14 @@ def test_dates_filled_in_beyond_repair(tmp_path: Path) -> None:
     """A spreadsheet's run of days at a place where weeks are missing too is refused with its rows."""
     rows = [list(row) for row in ROWS]
     for k in range(1, 6):
-        rows[30 + k][1] = dmy(FIRST + 7 * 30 + k)
+        rows[30 + k][1] = dmy(FIRST + (7 * 30 + k) * DAY)
     del rows[36:38]
     assert refused(write(tmp_path / "a.csv", rows), "drag_filled").findings[0].rows == (33, 34, 35, 36, 37)
 
 
 def test_a_mistyped_year(tmp_path: Path) -> None:
     """A date many years away, though on the grid, is refused."""
-    far = FIRST - 7 * 52 * 12
+    far = FIRST - 7 * 52 * 12 * DAY
     error = refused(write(tmp_path / "a.csv", [*ROWS, *series("1", [far])]), "stray_date")
     assert str(far) in error.found
 
@@ -270,7 +270,7 @@ def test_transactions_with_clock_times(tmp_path: Path) -> None:
 
 def test_a_series_of_two_stores(tmp_path: Path) -> None:
     """In the long form a series has one store; two are refused with the rows."""
-    rows = [["a", str(FIRST + 7 * k), "9.5", "s1" if k < 8 else "s2"] for k in range(10)]
+    rows = [["a", str(FIRST + 7 * k * DAY), "9.5", "s1" if k < 8 else "s2"] for k in range(10)]
     error = refused(write(tmp_path / "a.csv", rows, ["unique_id", "ds", "y", "store"]), "two_parents")
     assert error.findings[0].rows == (10, 11)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from storecast.forecasting.quality import Finding, QualityReport
 from storecast.stores.sales_files import read_sales
-from tests.stores.sales_files.worlds import FIRST, cells, change, dmy, expected, same, swapped, write
+from tests.stores.sales_files.worlds import DAY, FIRST, cells, change, dmy, expected, same, swapped, write
 
 ROWS = cells()
 CLEAN = expected(ROWS)
@@ -77,14 +76,14 @@ def test_some_dates_swapped(tmp_path: Path, seed: int, count: int) -> None:
 @pytest.mark.parametrize("length", [2, 4, 7, 9])
 def test_dates_filled_in_by_a_spreadsheet(tmp_path: Path, step: str, length: int) -> None:
     """Dates dragged down by a day, month or year a row, or copied: the weeks missing there come back."""
-    start, first = 250, FIRST + 7 * (250 % WEEKS)
+    start, first = 250, FIRST + 7 * (250 % WEEKS) * DAY
     year, month, day = (int(p) for p in str(first).split("-"))
     rows = [list(row) for row in ROWS]
     for k in range(1, length + 1):
         month_k = (month - 1 + k) % 12 + 1
         year_k = year + (month - 1 + k) // 12
         rows[start + k][1] = {
-            "day": dmy(first + k),
+            "day": dmy(first + k * DAY),
             "month": f"{day:02d}-{month_k:02d}-{year_k}",
             "year": f"{day:02d}-{month:02d}-{year + k}",
             "copy": dmy(first),
@@ -98,9 +97,9 @@ def test_dates_filled_in_by_a_spreadsheet(tmp_path: Path, step: str, length: int
 def test_dates_filled_in_across_stores(tmp_path: Path) -> None:
     """In a file sorted by week, dates dragged down over several stores come back."""
     rows = by_date([list(row) for row in ROWS])
-    first = FIRST + 7 * 40
+    first = FIRST + 7 * 40 * DAY
     for k in range(1, 13):
-        rows[200 + k][1] = dmy(first + k)
+        rows[200 + k][1] = dmy(first + k * DAY)
     same(read_sales(write(tmp_path / "a.csv", rows)).panel, CLEAN)
 
 
@@ -111,7 +110,7 @@ def test_blank_and_impossible_dates(tmp_path: Path, seed: int) -> None:
     rows = change(ROWS, where[:6], 1, lambda _: "")
     rows = change(rows, where[6:10], 1, lambda _: "31-02-2011")
     for i in where[10:]:
-        rows[i][1] = dmy(FIRST + 7 * (i % WEEKS) + 3)
+        rows[i][1] = dmy(FIRST + (7 * (i % WEEKS) + 3) * DAY)
     data = read_sales(write(tmp_path / "a.csv", rows))
     same(data.panel, CLEAN)
     assert finding(data.report, "blank_date").rows == tuple(sorted(i + 2 for i in where[:6]))
@@ -207,7 +206,7 @@ def test_blank_sales_are_missing_weeks(tmp_path: Path) -> None:
 def test_rows_after_the_last_sale_are_the_future(tmp_path: Path) -> None:
     """Rows without sales after the last sale of all become known future rows, without ``y``."""
     ahead = [
-        [str(s), dmy(FIRST + 7 * (WEEKS + k)), "", "1", "50.5", "3.1", "210.1", "7.1"]
+        [str(s), dmy(FIRST + 7 * (WEEKS + k) * DAY), "", "1", "50.5", "3.1", "210.1", "7.1"]
         for s in (1, 2)
         for k in (0, 1)
     ]
@@ -217,7 +216,7 @@ def test_rows_after_the_last_sale_are_the_future(tmp_path: Path) -> None:
     assert data.future["unique_id"].tolist() == ["1", "1", "2", "2"]
     assert "y" not in data.future
     assert data.future["is_holiday"].all()
-    assert data.future["ds"].max() == np.datetime64(FIRST + 7 * (WEEKS + 1))
+    assert data.future["ds"].max() == FIRST + 7 * (WEEKS + 1) * DAY
 
 
 def test_blank_holiday_flags(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 HEADER = ("Store", "Date", "Weekly_Sales", "Holiday_Flag", "Temperature", "Fuel_Price", "CPI", "Unemployment")
 FIRST = np.datetime64("2010-02-05")  # a Friday
+DAY = np.timedelta64(1, "D")
 
 
 def dmy(day: np.datetime64) -> str:
@@ -35,7 +36,7 @@ def cells(stores: int = 5, weeks: int = 120, seed: int = 3) -> list[list[str]]:
             warmth = 60 + 25 * np.sin(2 * np.pi * (week - 10) / 52) + 0.01 * store
             numbers = (f"{warmth:.2f}", f"{3 + week / 200:.3f}", f"{200 + week / 50 + store / 1000:.5f}")
             holiday = str(int(week % 52 in (1, 31, 42, 47)))
-            day = dmy(FIRST + 7 * week)
+            day = dmy(FIRST + 7 * week * DAY)
             rows.append([str(store), day, f"{sales:.2f}", holiday, *numbers, f"{8.001 - week / 100:.3f}"])
     return rows
 

@@ -18,6 +18,7 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 MONDAY, THURSDAY, SUNDAY = 0, 3, 6
+_DAY = np.timedelta64(1, "D")
 # Monday .. Sunday; the mean is 1, so a week without any effect sums to seven plain days.
 WEEKDAY_WEIGHT = np.array([0.86, 0.82, 0.84, 0.90, 1.12, 1.30, 1.16])
 
@@ -25,7 +26,8 @@ WEEKDAY_WEIGHT = np.array([0.86, 0.82, 0.84, 0.90, 1.12, 1.30, 1.16])
 def _date(years: Int, month: int, day: int) -> Days:
     """The ``day`` of ``month`` in each year, datetime64[D]."""
     months = (years - 1970) * 12 + month - 1
-    return months.astype("datetime64[M]").astype("datetime64[D]") + (day - 1)
+    first: Days = months.astype("datetime64[M]").astype("datetime64[D]")
+    return first + (day - 1) * _DAY
 
 
 def _weekday(days: Days) -> Int:
@@ -36,10 +38,10 @@ def _weekday(days: Days) -> Int:
 def nth_weekday(years: Int, month: int, weekday: int, nth: int) -> Days:
     """The ``nth`` (1 .. 4) ``weekday`` (0 = Monday) of ``month`` in each year; -1 is the last one."""
     if nth < 0:
-        last = _date(years + month // 12, month % 12 + 1, 1) - 1
+        last = _date(years + month // 12, month % 12 + 1, 1) - _DAY
         return last - (_weekday(last) - weekday) % 7
     first = _date(years, month, 1)
-    return first + (weekday - _weekday(first)) % 7 + 7 * (nth - 1)
+    return first + ((weekday - _weekday(first)) % 7 + 7 * (nth - 1)) * _DAY
 
 
 def easter_sunday(years: Int) -> Days:

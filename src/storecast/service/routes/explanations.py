@@ -7,8 +7,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from storecast.forecasting.explain import explain
+from storecast.errors import RequestError
+from storecast.forecasting.explain import Explanation, explain
 from storecast.service.calls import Reply, call_of
+from storecast.service.champion import Champion
 from storecast.service.context import Service
 from storecast.service.openapi import documented, parameter
 from storecast.service.problems import Wrong, invalid
@@ -29,6 +31,25 @@ def _horizons(text: str) -> list[int]:
             [Wrong("horizons", f"{text[:40]!r} is no list of at most 52 weeks ahead, such as 1,2,3")]
         )
     return [int(part) for part in parts]
+
+
+def _explained(champion: Champion, name: str, weeks: list[int], by: str | None) -> list[Explanation]:
+    if wrong := [h for h in weeks if not 1 <= h <= len(champion.weeks)]:
+        raise invalid(
+            [
+                Wrong(
+                    "horizons",
+                    f"{wrong[0]} is not from 1 to {len(champion.weeks)}, the weeks that are forecast",
+                )
+            ]
+        )
+    try:
+        return explain(champion.forecaster, name, weeks, level=by)
+    except RequestError as error:
+        error.where = error.where or "series"
+        error.found = error.found[:80]
+        error.what = f"There is nothing called {name[:80]!r} to explain."
+        raise
 
 
 def make_router(service: Service) -> APIRouter:
@@ -82,7 +103,7 @@ def make_router(service: Service) -> APIRouter:
             )
         by = champion.view(query["by"]).by if "by" in query else None
         with call_of(request).step("look-up"):
-            made = explain(champion.forecaster, name, weeks, level=by)
+            made = _explained(champion, name, weeks, by)
         entry = service.log.new_id()
         answer = [e.as_dict() for e in made]
         forecast = {"ds": [e["ds"] for e in answer], "storecast": [e["forecast"] for e in answer]}

@@ -1,4 +1,4 @@
-"""``/v1/models``, ``/v1/events``, ``/v1/backtests``: what serves, how good it was, and moving it.
+"""``/v1/models`` and ``/v1/events``: what serves, and moving it.
 
 Moves are written down and carried out by the follower; the workers then follow the release folder.
 """
@@ -110,26 +110,5 @@ def make_router(service: Service) -> APIRouter:
     )
     def one(event_id: Id) -> Response:
         return answer(_event(found(events.find(event_id), "event", event_id)))
-
-    @router.get(
-        "/v1/backtests",
-        summary="How the version that serves did on weeks it had not seen",
-        openapi_extra=declared("reader") | documented("BacktestsAnswer"),
-    )
-    def backtests() -> Response:
-        champion = service.holder.serving()
-        model = {n: getattr(champion.info, n) for n in ("name", "version", "digest", "model")}
-        facts = champion.facts
-        judged = facts.get("planning", {}).get("backtest", {})
-        body = {
-            "model": model,
-            "cutoff": champion.cutoff,
-            "metrics": facts.get("metrics", {}),
-            "gate": facts.get("gate", {}),
-            "cutoffs": judged.get("cutoffs", []),
-            "horizon": judged.get("horizon"),
-            "tables": judged.get("tables", {}),
-        }
-        return answer(body)
 
     return router

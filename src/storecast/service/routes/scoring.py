@@ -23,8 +23,8 @@ from storecast.service.classic import gather
 from storecast.service.context import Service
 from storecast.service.logged import as_blob
 from storecast.service.openapi import documented
+from storecast.service.predicting import answer_lines
 from storecast.service.problems import Problem, Wrong, from_msgspec, invalid
-from storecast.service.routes.predictions import answer_lines
 from storecast.service.rules import PUBLIC, declared
 from storecast.service.schemas.forecasts import ClassicRow
 
@@ -47,8 +47,10 @@ def _from_json(body: bytes) -> tuple[Columns, tuple[float, ...]]:
     if len(forms) != 1:
         raise invalid([Wrong("body", f"expected an object with one of {', '.join(_FORMS)}")])
     data, form = raw[forms[0]], forms[0]
-    params = raw.get("params") or {}
-    given = params.get("level", list(_LEVELS)) if isinstance(params, dict) else None
+    params = {} if raw.get("params") is None else raw["params"]
+    if not isinstance(params, dict):
+        raise invalid([Wrong("params", "expected an object")])
+    given = params.get("level", list(_LEVELS))
     try:
         levels = check_levels(msgspec.convert(given, list[float]))
     except msgspec.ValidationError as error:
@@ -86,7 +88,9 @@ def _from_csv(body: bytes) -> tuple[Columns, tuple[float, ...]]:
     try:
         lines = [line for line in csv.reader(body.decode("utf-8-sig").splitlines(), strict=True) if line]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise Problem(400, "malformed-csv", "The body is not CSV in UTF-8", str(error)[:200]) from error
+        raise Problem(
+            400, "malformed-csv", "The body is not CSV in UTF-8", str(error)[:200], "Save it as CSV UTF-8."
+        ) from error
     names = lines[0] if lines else []
     for i, row in enumerate(lines[1:]):
         if len(row) != len(names):
@@ -102,7 +106,13 @@ def _size(columns: Columns, most: int) -> int:
     if not size:
         raise invalid([Wrong("body", "there are no rows")])
     if size > most:
-        raise Problem(413, "too-many-rows", "Too many rows", f"At most {most:,} are answered at one time.")
+        raise Problem(
+            413,
+            "too-many-rows",
+            "Too many rows",
+            f"At most {most:,} are answered at one time.",
+            "Split them.",
+        )
     return size
 
 

@@ -60,7 +60,8 @@ class DatasetsAnswer(Struct):
 
 
 class JobAnswer(Struct):
-    """Work under way: ``state`` queued, running, done or failed; ``progress`` from 0 to 1."""
+    """Work under way: ``state`` queued, running, done or failed; ``progress`` from 0 to 1; ``asked``: how a
+    back-test is to be made."""
 
     id: str
     kind: str
@@ -75,6 +76,7 @@ class JobAnswer(Struct):
     finished: str | None
     result: dict[str, Any] | None
     error: dict[str, Any] | None
+    asked: dict[str, Any] | None = None
 
 
 class JobsAnswer(Struct):

@@ -36,7 +36,7 @@ def month_axis(axes: Axes, first: np.datetime64, last: np.datetime64, most: int)
     start, end = first.astype("datetime64[M]"), last.astype("datetime64[M]")
     count = int((end - start).astype(np.int64)) + 1
     step = next((s for s in (1, 2, 3, 4, 6, 12, 24, 60) if count / s <= most), 120)
-    months = [m for m in np.arange(start, end + 1) if int(m.astype(np.int64)) % step == 0]
+    months = [m for m in start + np.arange(count) if int(m.astype(np.int64)) % step == 0]
     shown = [m for m in months if first <= m.astype("datetime64[D]") <= last]
     labels = []
     for i, month in enumerate(shown):

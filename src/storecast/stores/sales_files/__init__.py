@@ -70,8 +70,13 @@ def _shape(columns: Columns, joined: bool) -> Literal["store", "kaggle", "long"]
 
 
 def _digest(files: Sequence[RawFile]) -> str:
-    parts = sorted((_member(raw.name), hashlib.sha256(raw.content).digest()) for raw in files)
-    return hashlib.sha256(b"".join(name.encode() + b"\0" + digest for name, digest in parts)).hexdigest()
+    # A file alone is its content, whatever it is called; of several, the names say which is which.
+    names = [_member(raw.name) for raw in files] if len(files) > 1 else [""]
+    parts = sorted(
+        (name.encode("utf-8", "surrogateescape"), hashlib.sha256(raw.content).digest())
+        for name, raw in zip(names, files, strict=True)
+    )
+    return hashlib.sha256(b"".join(name + b"\0" + digest for name, digest in parts)).hexdigest()
 
 
 def read_sales(path: str | Path, *, sheet: str | None = None, dayfirst: bool | None = None) -> SalesData:

@@ -1,0 +1,61 @@
+"""Questions that may need the model: answered at once where that is arithmetic, else in another thread, and
+kept for whoever asks the same."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+
+from storecast.service.calls import call_of
+from storecast.service.champion import Champion
+from storecast.service.classic import Gathered
+from storecast.service.context import Service
+from storecast.service.kept import Modelled
+from storecast.service.rows import Answered, answered, read_by
+from storecast.service.schemas.whatif import WhatIfRequest
+from storecast.service.whatif import Outcome, asks_the_model, what_if
+
+__all__ = ["answered_rows", "answered_what_if"]
+
+# Rows at a time, so that others get their turn: a few milliseconds of look-ups, and of the model.
+_LOOKED_UP, _MODELLED = 4000, 200
+
+
+async def answered_rows(
+    service: Service, request: Request, champion: Champion, rows: Gathered, levels: tuple[float, ...]
+) -> Answered:
+    """The rows looked up, or answered by the model where it reads what is given."""
+    if not read_by(champion, rows):
+        with call_of(request).step("look-up"):
+            if len(rows) > _LOOKED_UP:
+                return await asyncio.to_thread(answered, champion, rows, levels)
+            return answered(champion, rows, levels)
+    with call_of(request).step("model"):
+        if len(rows) < _MODELLED:
+            return answered(champion, rows, levels)
+
+        def ask() -> Modelled:
+            return Modelled.of(answered(champion, rows, levels).columns)
+
+        where = [array.tobytes() for array in (rows.view, rows.place, rows.week)]
+        given = {name: values.tobytes() for name, values in rows.given.items()}
+        made = await service.kept.get(champion, ("rows", levels, where, given), ask)
+        return answered(champion, rows, levels, made.arrays())
+
+
+async def answered_what_if(
+    service: Service, request: Request, champion: Champion, asked: WhatIfRequest, levels: tuple[float, ...]
+) -> Outcome:
+    """What would be; stores and totals are sums of many series, each of which the model is asked for."""
+    with call_of(request).step("model"):
+        if asked.by == "series" or not asks_the_model(champion, asked):
+            return what_if(champion, asked, levels)
+
+        def ask() -> Modelled:
+            made = what_if(champion, asked, levels)
+            return Modelled.of([*made.base, *made.scenario, *made.difference], made.effects)
+
+        made = await service.kept.get(champion, ("what-if", levels, asked), ask)
+        columns, each = made.arrays(), 1 + 2 * len(levels)
+        return Outcome(columns[:each], columns[each : 2 * each], columns[2 * each :], made.effects)

@@ -1,0 +1,173 @@
+"""Rows of the classic form answered and logged: one at a time as fast as can be, a million as they flow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from storecast.service.calls import Reply
+from storecast.service.champion import Champion, column_names
+from storecast.service.classic import GIVEN, LARGEST, Gathered
+from storecast.service.context import Service
+from storecast.service.logged import as_texts
+from storecast.service.modelled import answered_rows
+from storecast.service.rows import Answered, blob_of, csv_lines, json_lines, unused
+from storecast.service.schemas.forecasts import ClassicRow
+
+__all__ = ["answer_lines", "predict", "predict_one"]
+
+_ENCODE = msgspec.json.Encoder().encode
+_CSV_HEADERS = {
+    "content-type": "text/csv; charset=utf-8",
+    "content-disposition": 'attachment; filename="predictions.csv"',
+}
+_STEP = 4000  # rows written before others get their turn
+_KEPT = 200_000  # distinct rows that are held as text; of more, each piece is made as it goes out
+
+
+async def _log(
+    service: Service,
+    request: Request,
+    champion: Champion,
+    rows: Gathered,
+    found: Answered,
+    levels: tuple[float, ...],
+    kind: str,
+) -> str:
+    """Write the answer to the log; the entry's id."""
+    entry = service.log.new_id()
+    inputs = {"cutoff": champion.cutoff, "given": list(rows.given), "unused": unused(champion, rows)}
+    if len(rows) > _STEP:
+        digest, blob = await asyncio.to_thread(blob_of, champion, found, rows, levels)
+    else:
+        digest, blob = blob_of(champion, found, rows, levels)
+    await service.record(
+        request,
+        kind,
+        champion,
+        id=entry,
+        series="",
+        rows=len(rows),
+        inputs=_ENCODE(inputs).decode(),
+        digest=digest,
+        blob=blob,
+    )
+    return entry
+
+
+async def answer_lines(
+    service: Service,
+    request: Request,
+    champion: Champion,
+    rows: Gathered,
+    levels: tuple[float, ...],
+    kind: str,
+) -> tuple[str, list[bytes]]:
+    """Answer ``rows`` and log it; the entry's id, and a JSON object for each row."""
+    found = await answered_rows(service, request, champion, rows, levels)
+    entry = await _log(service, request, champion, rows, found, levels, kind)
+    lines = json_lines(champion, found, levels)
+    return entry, [lines[i] for i in found.of.tolist()]
+
+
+async def predict(
+    service: Service,
+    request: Request,
+    champion: Champion,
+    rows: Gathered,
+    levels: tuple[float, ...],
+    csv: bool,
+) -> Response:
+    """Answer ``rows``, after the answer is logged."""
+    if len(rows) <= _STEP and not csv:
+        entry, lines = await answer_lines(service, request, champion, rows, levels, "prediction")
+        head = _head(service, champion, entry, levels, unused(champion, rows))
+        return Reply(head + b",".join(lines) + b"]}")
+    found = await answered_rows(service, request, champion, rows, levels)
+    entry = await _log(service, request, champion, rows, found, levels, "prediction")
+    if not csv:
+        head = _head(service, champion, entry, levels, unused(champion, rows))
+
+        def as_json(some: Answered) -> list[bytes]:
+            return json_lines(champion, some, levels)
+
+        return StreamingResponse(_in_turns(found, as_json, head, b",", b"]}"), media_type="application/json")
+    dept = champion.hierarchical
+
+    def as_csv(some: Answered) -> list[bytes]:
+        return [line.encode() for line in csv_lines(champion, some, levels, dept)]
+
+    pieces = _in_turns(found, as_csv, _csv_head(dept, levels), b"", b"")
+    return StreamingResponse(pieces, headers={**_CSV_HEADERS, "x-forecast-id": entry})
+
+
+async def _in_turns(
+    found: Answered, write: Callable[[Answered], list[bytes]], head: bytes, comma: bytes, tail: bytes
+) -> AsyncIterator[bytes]:
+    """The rows as text, some thousand at a time; cells that come often are written once."""
+    few = len(found.place) <= _KEPT
+    lines = write(found) if few and len(found.place) < len(found.of) else []
+    for start in range(0, len(found.of), _STEP):
+        rows = slice(start, start + _STEP)
+        if lines:
+            piece = comma.join(map(lines.__getitem__, found.of[rows].tolist()))
+        else:
+            part = found.part(rows)
+            piece = comma.join(map(write(part).__getitem__, part.of.tolist()))
+        yield head + piece if not start else comma + piece
+        await asyncio.sleep(0)
+    yield tail
+
+
+def _csv_head(dept: bool, levels: tuple[float, ...]) -> bytes:
+    return (",".join(["store", *(["dept"] if dept else []), "date", *column_names(levels)]) + "\n").encode()
+
+
+def _head(
+    service: Service, champion: Champion, entry: str, levels: tuple[float, ...], unused: Sequence[str]
+) -> bytes:
+    return (
+        f'{{"id":"{entry}","model":{champion.head.decode()},"cutoff":"{champion.cutoff}",'
+        f'"unit":{_ENCODE(service.config.unit).decode()},"levels":{_ENCODE(levels).decode()},'
+        f'"unused":{_ENCODE(unused).decode()},"predictions":['
+    ).encode()
+
+
+async def predict_one(
+    service: Service, request: Request, champion: Champion, row: ClassicRow, levels: tuple[float, ...]
+) -> Response | None:
+    """Answer one row that is a look-up, without an array being made; None where it is not so simple."""
+    if champion.exogenous is not None or champion.hierarchical or row.dept is not None:
+        return None
+    store = str(row.store)
+    place, week = champion.views["series"].place.get(store), champion.week_at.get(row.date)
+    if place is None or week is None:
+        return None
+    given = {name: value for name in GIVEN if (value := getattr(row, name)) is not None}
+    if any(abs(value) > LARGEST for value in given.values()):
+        return None
+    rows = champion.rows("series", place, levels)
+    entry = service.log.new_id()
+    columns = [[column[week]] for column in rows.columns]
+    forecast, bands = as_texts([row.date], levels, columns)
+    await service.record(
+        request,
+        "prediction",
+        champion,
+        id=entry,
+        series=store,
+        rows=1,
+        inputs=_ENCODE({"given": given, "unused": list(given)}).decode(),
+        forecast=forecast,
+        bands=bands,
+    )
+    # The row as /v1/forecasts has it, from its point on.
+    values = rows.json[week][rows.json[week].index(b',"storecast":') :]
+    head = _head(service, champion, entry, levels, list(given))
+    return Reply(
+        b"".join((head, b'{"store":', _ENCODE(store), b',"date":"', row.date.encode(), b'"', values, b"]}"))
+    )
