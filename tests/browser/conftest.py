@@ -34,7 +34,7 @@ _STILL = """() => {
   const app = document.querySelector('[data-testid="stApp"]');
   if (!app || app.getAttribute('data-test-script-state') === 'running') return false;
   return app.getAttribute('data-test-connection-state') !== 'CONNECTING'
-    && !document.querySelector('[data-testid="stSkeleton"]') && !document.querySelector('[data-stale="true"]');
+    && !document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]');
 }"""
 
 

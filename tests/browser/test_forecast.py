@@ -102,7 +102,9 @@ def test_nothing_chosen_says_so(site: Site) -> None:
 def test_the_forecast_has_no_serious_barrier(site: Site) -> None:
     """Axe finds nothing serious, light or dark, wide or on a phone."""
     for width, scheme in ((1280, "light"), (390, "dark")):
-        page = site.browse("/forecast?series=1&series=2", viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page = site.browse(
+            "/forecast?series=1&series=2", viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
         assert barriers(page) == [], (width, scheme)
     shot(page, "forecast-phone")
 
@@ -110,9 +112,10 @@ def test_the_forecast_has_no_serious_barrier(site: Site) -> None:
 def test_the_keyboard_reaches_everything(site: Site) -> None:
     """By Tab alone one gets from the first page into the navigation and to a choice, seeing where one is."""
     page = site.browse("/forecast")
+    named = "document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.innerText ?? ''"
     seen = set()
     for _ in range(40):
         page.keyboard.press("Tab")
-        seen.add(page.evaluate("document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.innerText ?? ''").strip())
+        seen.add(page.evaluate(named).strip())
     assert any("Model" in text for text in seen), seen
     assert any(text.startswith("Stores") for text in seen), seen

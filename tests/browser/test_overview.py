@@ -32,7 +32,9 @@ def test_the_overview_has_no_serious_barrier(site: Site) -> None:
     for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light"), (640, "light")):
         page = site.browse("/", viewport={"width": width, "height": 900}, color_scheme=scheme)
         assert barriers(page) == [], (width, scheme)
-        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        overflow = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
         assert overflow <= 0, f"{width} px: {overflow} px too wide"
     shot(page, "overview-zoomed")
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 __all__ = ["choose", "choose_many", "current", "forget", "prefilled", "put"]
 
-T = TypeVar("T", str, int, float)
+T = TypeVar("T", bound=str | int | float)
 
 
 def _text(value: str | int | float) -> str:

@@ -274,6 +274,8 @@ class Backtests(Struct):
     cutoffs: list[str] = field(default_factory=list)
     horizon: int | None = None
     tables: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
+    boosting_weight: float = 0.0
+    importance: dict[str, float] = field(default_factory=dict)
 
 
 class Job(Struct):

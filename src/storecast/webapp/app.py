@@ -54,4 +54,3 @@ def main() -> None:
         st.stop()
     with frame.boundary(visitor.client):
         page.show(visitor)
-

@@ -14,11 +14,23 @@ import streamlit as st
 from storecast.webapp.answers import Around, Forecasts, Holiday
 from storecast.webapp.words import Words
 
-__all__ = ["NAIVE", "changes", "forecast", "lines", "palette", "rows_of"]
+__all__ = ["NAIVE", "by_week", "changes", "forecast", "lines", "palette", "rows_of"]
 
 Spec = dict[str, Any]
-_LIGHT = {"history": "#334155", "forecast": "#0B5CAD", "year": "#B45309", "naive": "#6B7280", "mark": "#64748B"}
-_DARK = {"history": "#CBD5E1", "forecast": "#6DB3F8", "year": "#F59E0B", "naive": "#94A3B8", "mark": "#94A3B8"}
+_LIGHT = {
+    "history": "#334155",
+    "forecast": "#0B5CAD",
+    "year": "#B45309",
+    "naive": "#6B7280",
+    "mark": "#64748B",
+}
+_DARK = {
+    "history": "#CBD5E1",
+    "forecast": "#6DB3F8",
+    "year": "#F59E0B",
+    "naive": "#94A3B8",
+    "mark": "#94A3B8",
+}
 _LINES = (
     # column, name, colour, dash
     ("y", "Sales", "history", [1, 0]),
@@ -36,9 +48,7 @@ def palette() -> Mapping[str, str]:
 
 def rows_of(found: Forecasts, around: Around, name: str) -> list[dict[str, Any]]:
     """One row a week of one series: ``y``, or ``storecast``, its limits, ``last_year`` and ``naive``."""
-    past = [
-        {"ds": ds, "y": y} for ds, y in zip(around.history.ds, around.history.y[name], strict=True)
-    ]
+    past = [{"ds": ds, "y": y} for ds, y in zip(around.history.ds, around.history.y[name], strict=True)]
     year = dict(zip(around.ahead.ds, around.ahead.last_year[name], strict=True))
     naive = dict(zip(around.ahead.ds, around.ahead.naives[NAIVE][name], strict=True))
     ahead = [
@@ -50,7 +60,9 @@ def rows_of(found: Forecasts, around: Around, name: str) -> list[dict[str, Any]]
 
 
 def _levels(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    names = {key.removeprefix("storecast-lo-") for row in rows for key in row if key.startswith("storecast-lo-")}
+    names = {
+        key.removeprefix("storecast-lo-") for row in rows for key in row if key.startswith("storecast-lo-")
+    }
     return sorted(names, key=float, reverse=True)  # the widest lies below
 
 
@@ -100,7 +112,9 @@ def _axes(words: Words) -> tuple[Spec, Spec]:
     return x, y
 
 
-def _drawn(lines: Sequence[tuple[str, str, str, list[int]]], x: Spec, y: Spec, colours: Mapping[str, str]) -> Spec:
+def _drawn(
+    lines: Sequence[tuple[str, str, str, list[int]]], x: Spec, y: Spec, colours: Mapping[str, str]
+) -> Spec:
     """All lines as one layer, so that colour and dash share a legend."""
     columns = [line[0] for line in lines]
     legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 250, "columnPadding": 12}
@@ -119,7 +133,11 @@ def _drawn(lines: Sequence[tuple[str, str, str, list[int]]], x: Spec, y: Spec, c
         "encoding": {
             "x": x,
             "y": {**y, "field": "value"},
-            "color": {"field": "Line", "scale": scale([colours[line[2]] for line in lines]), "legend": legend},
+            "color": {
+                "field": "Line",
+                "scale": scale([colours[line[2]] for line in lines]),
+                "legend": legend,
+            },
             "strokeDash": {"field": "Line", "scale": scale([line[3] for line in lines]), "legend": legend},
         },
     }
@@ -143,7 +161,11 @@ def forecast(
     layers: list[Spec] = [
         {
             "mark": {"type": "area", "opacity": 0.16 + 0.1 * depth, "color": colours["forecast"]},
-            "encoding": {"x": x, "y": {**y, "field": f"lo_{_key(level)}"}, "y2": {"field": f"hi_{_key(level)}"}},
+            "encoding": {
+                "x": x,
+                "y": {**y, "field": f"lo_{_key(level)}"},
+                "y2": {"field": f"hi_{_key(level)}"},
+            },
         }
         for depth, level in enumerate(levels)
     ]
@@ -162,7 +184,9 @@ def forecast(
 def _marks(shown: Sequence[Mapping[str, Any]], x: Spec, colours: Mapping[str, str]) -> list[Spec]:
     """Where history ends, and holidays."""
     known = [row["ds"] for row in shown if row.get("y") is not None]
-    festive = [{"ds": row["ds"], "Holiday": row["Holiday"], "Week": row["Week"]} for row in shown if "Holiday" in row]
+    festive = [
+        {"ds": row["ds"], "Holiday": row["Holiday"], "Week": row["Week"]} for row in shown if "Holiday" in row
+    ]
     out: list[Spec] = []
     if known:
         out.append(
@@ -227,7 +251,13 @@ def changes(
         "data": {"values": values},
         "height": {"step": 34},
         "encoding": {
-            "y": {"field": "title", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 300}},
+            "y": {
+                "field": "title",
+                "type": "nominal",
+                "sort": None,
+                "title": None,
+                "axis": {"labelLimit": 300},
+            },
             "x": bar,
             "tooltip": [{"field": "title", "title": "Step"}, {"field": "text", "title": "Change"}],
         },
@@ -251,11 +281,15 @@ def changes(
     st.vega_lite_chart(spec, key=key, alt=alt)
 
 
-def lines(
-    rows: Sequence[Mapping[str, Any]], *, alt: str, percent: bool = False, height: int = 320
-) -> None:
+def lines(rows: Sequence[Mapping[str, Any]], *, alt: str, percent: bool = False, height: int = 320) -> None:
     """Some series over weeks: rows of ``series``, ``ds``, ``value``, and texts ``Week`` and ``text``."""
-    legend = {"orient": "top", "symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 2, "symbolSize": 250}
+    legend = {
+        "orient": "top",
+        "symbolType": "stroke",
+        "symbolOpacity": 1,
+        "symbolStrokeWidth": 2,
+        "symbolSize": 250,
+    }
     spec = {
         "data": {"values": list(rows)},
         "height": height,
@@ -274,4 +308,61 @@ def lines(
             "tooltip": [{"field": name, "title": name.capitalize()} for name in ("series", "Week", "text")],
         },
     }
+    st.vega_lite_chart(spec, alt=alt)
+
+
+def by_week(
+    rows: Sequence[Mapping[str, Any]],
+    words: Words | None,
+    title: str,
+    *,
+    alt: str,
+    marks: Sequence[float] = (),
+) -> None:
+    """Lines over weeks ahead: rows of ``series``, ``week``, ``value`` and its ``text``; shares without
+    ``words``, with a thin line at each of ``marks`` percent."""
+    colours = palette()
+    names = list(dict.fromkeys(row["series"] for row in rows))
+    kinds = [("forecast", [1, 0]), ("year", [6, 3]), ("naive", [2, 3])]
+    picked = [kinds[i % len(kinds)] for i in range(len(names))]
+    legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 150, "columnPadding": 6}
+    y: Spec = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": words is not None}}
+    y["axis"] = _axes(words)[1]["axis"] if words else {"format": "%", "tickCount": 5}
+    line = {
+        "mark": {"type": "line", "strokeWidth": 2},
+        "encoding": {
+            "color": {
+                "field": "series",
+                "scale": {"domain": names, "range": [colours[k] for k, _ in picked]},
+                "legend": legend,
+            },
+            "strokeDash": {
+                "field": "series",
+                "scale": {"domain": names, "range": [dash for _, dash in picked]},
+                "legend": legend,
+            },
+            "y": y,
+        },
+    }
+    points = {
+        "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.01},
+        "encoding": {
+            "y": y,
+            "tooltip": [
+                {"field": "week", "title": "Weeks ahead"},
+                {"field": "series", "title": " "},
+                {"field": "text", "title": title},
+            ],
+        },
+    }
+    promised = {
+        "data": {"values": [{"at": mark / 100.0} for mark in marks]},
+        "mark": {"type": "rule", "strokeWidth": 1, "color": colours["mark"]},
+        "encoding": {"y": {"field": "at", "type": "quantitative"}},
+    }
+    x = {"field": "week", "type": "quantitative", "title": "Weeks ahead", "axis": {"tickMinStep": 1}}
+    layers = [
+        {**layer, "encoding": {"x": x, **layer["encoding"]}} for layer in (line, points)
+    ] + ([promised] if marks else [])
+    spec = {"data": {"values": list(rows)}, "height": 260, "layer": layers}
     st.vega_lite_chart(spec, alt=alt)

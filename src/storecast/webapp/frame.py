@@ -17,7 +17,7 @@ from storecast.webapp.config import web_config
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words
 
-__all__ = ["Visitor", "boundary", "empty", "heading", "may", "style", "visitor"]
+__all__ = ["Visitor", "boundary", "empty", "heading", "may", "style", "tell", "visitor"]
 
 _STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.5rem; }
@@ -122,13 +122,18 @@ def _path() -> str:
 def _show(trouble: Trouble, client: Client) -> NoReturn:
     if trouble.kind == "key":
         _ask_to_sign_in("Your key is not accepted: it is not known, or not valid any more.")
-    st.error(_text(trouble), icon=":material/error:" if not trouble.passing else ":material/cloud_off:")
+    tell(trouble)
     if trouble.passing:
         _come_back(client)
     elif st.button("Try again", icon=":material/refresh:"):
         st.cache_data.clear()
         st.rerun()
     st.stop()
+
+
+def tell(trouble: Trouble) -> None:
+    """What is amiss, in the middle of a page that goes on."""
+    st.error(_text(trouble), icon=":material/cloud_off:" if trouble.passing else ":material/error:")
 
 
 def _text(trouble: Trouble) -> str:

@@ -17,6 +17,7 @@ __all__ = ["show_reasons", "steps_table"]
 
 _FIRST = "last_year"
 
+
 def _cents(dollars: float) -> int:
     return round(dollars * 100.0)
 
@@ -37,7 +38,11 @@ def show_reasons(explained: Explained, words: Words, name: str) -> None:
     changes = [s for s in explained.steps if s.name != _FIRST and _cents(s.dollars)]
     if base is not None:
         moved = _cents(explained.forecast) - _cents(base.dollars)
-        verb = "stays where it was" if not moved else f"is {words.money(abs(moved) / 100)} {'more' if moved > 0 else 'less'}"
+        verb = (
+            "stays where it was"
+            if not moved
+            else f"is {words.money(abs(moved) / 100)} {'more' if moved > 0 else 'less'}"
+        )
         st.markdown(
             f"{name} sold **{words.money(base.dollars)}** on the same date last year. "
             f"The forecast of **{words.money(explained.forecast)}** {verb}:"
@@ -58,8 +63,8 @@ def show_reasons(explained: Explained, words: Words, name: str) -> None:
     )
     if explained.unused:
         st.caption(
-            "$0 comes from temperature, fuel price, consumer prices, unemployment and markdowns: this model does "
-            "not use them. One trained with `storecast train --model boosting` does."
+            "$0 comes from temperature, fuel price, consumer prices, unemployment and markdowns: this model "
+            "does not use them. One trained with `storecast train --model boosting` does."
         )
     if explained.note:
         st.info(explained.note, icon=":material/info:")

@@ -50,9 +50,7 @@ def forecasts(
 
 
 @st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
-def around(
-    _client: Client, names: Sequence[str], by: answers.By, horizon: int, weeks: int
-) -> answers.Around:
+def around(_client: Client, names: Sequence[str], by: answers.By, horizon: int, weeks: int) -> answers.Around:
     """What stands around them."""
     return _client.around(names, by, horizon, weeks)
 
@@ -95,3 +93,14 @@ def predictions(
 def what_if(_client: Client, asked: Mapping[str, Any]) -> entries.WhatIf:
     """Base against scenario."""
     return _client.what_if(asked)
+
+
+@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
+def models(_client: Client) -> answers.Models:
+    """What serves and what served before."""
+    return _client.models()
+
+
+def forget() -> None:
+    """Ask anew from here on: something was changed."""
+    st.cache_data.clear()

@@ -35,7 +35,7 @@ class _Problem(msgspec.Struct):
     instance: str = ""
 
 
-class Trouble(StorecastError):
+class Trouble(StorecastError):  # noqa: N818 - what it is for the person who meets it
     """The service could not be asked, or refused. ``kind`` says which; ``wrong`` names fields and rows;
     ``instance`` is what an operator finds the request by."""
 
@@ -76,7 +76,9 @@ _BY_STATUS = {
     504: _Words("slow", "The forecast service takes too long", "It is tried again by itself."),
 }
 _REFUSED = _Words("refused", "The service refused this", "Correct what is named and try again.")
-_ODD = _Words("odd", "Something went wrong in the forecast service", "Try again; if it comes back, report it.")
+_ODD = _Words(
+    "odd", "Something went wrong in the forecast service", "Try again; if it comes back, report it."
+)
 
 
 def from_transport(error: httpx.TransportError) -> Trouble:

@@ -51,7 +51,10 @@ class Words:
         """Dollars for a headline: $47.9 M."""
         for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
             if abs(value) >= size:
-                return self._signed(value, self._with_unit(f"{self.number(abs(value) / size, 2 if size > 1e6 else 1)} {letter}"))
+                return self._signed(
+                    value,
+                    self._with_unit(f"{self.number(abs(value) / size, 2 if size > 1e6 else 1)} {letter}"),
+                )
         return self.money(value)
 
     def percent(self, share: float | None, *, sign: bool = False, decimals: int = 1) -> str:
@@ -60,6 +63,10 @@ class Words:
             return "unknown"
         value = round(100.0 * share, decimals)
         return self._signed(value, f"{self.number(abs(value), decimals)} %", sign)
+
+    def delta(self, share: float, says: str) -> str:
+        """A change in percent as Streamlit's metrics want it: its plain minus makes their arrow point down."""
+        return f"{self.percent(share, sign=True)} {says}".replace("−", "-")
 
     def _with_unit(self, digits: str) -> str:
         return f"{self.unit}{digits}" if self.prefixed else f"{digits} {self.unit}"

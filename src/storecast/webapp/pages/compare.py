@@ -107,11 +107,11 @@ def _season(around: Around, names: Sequence[str], words: Words) -> None:
             missing.append(name)
             continue
         days = around.history.ds[-_YEAR:]
-        rows += [
-            {"series": f"Store {name}" if name.isdecimal() else name, "ds": ds, "value": v, "Week": words.day(ds),
-             "text": words.percent(v - 1.0, sign=True) if v is not None else ""}
-            for ds, v in zip(days, shape, strict=True)
-        ]  # fmt: skip
+        called = f"Store {name}" if name.isdecimal() else name
+        for ds, value in zip(days, shape, strict=True):
+            if value is not None:
+                text = words.percent(value - 1.0, sign=True)
+                rows.append({"series": called, "ds": ds, "value": value, "Week": words.day(ds), "text": text})
     if rows:
         charts.lines(
             rows,
@@ -127,7 +127,11 @@ def _season(around: Around, names: Sequence[str], words: Words) -> None:
 
 
 def _rank(
-    rows: Sequence[OverviewRow], value: Callable[[OverviewRow], float | None], title: str, says: str, words: Words
+    rows: Sequence[OverviewRow],
+    value: Callable[[OverviewRow], float | None],
+    title: str,
+    says: str,
+    words: Words,
 ) -> None:
     known = [(r, v) for r in rows if (v := value(r)) is not None]
     st.header(title, anchor=False)
@@ -136,7 +140,11 @@ def _rank(
         return
     st.caption(says)
     steps = [
-        (f"Store {r.unique_id}" if r.unique_id.isdecimal() else r.unique_id, 100.0 * v, words.percent(v, sign=True))
+        (
+            f"Store {r.unique_id}" if r.unique_id.isdecimal() else r.unique_id,
+            100.0 * v,
+            words.percent(v, sign=True),
+        )
         for r, v in sorted(known, key=lambda pair: -pair[1])
     ]
     alt = "; ".join(f"{name} {text}" for name, _, text in steps[:20])
@@ -146,7 +154,10 @@ def _rank(
 def show(visitor: Visitor) -> None:
     """Draw the page."""
     client, words = visitor.client, visitor.words
-    heading("Compare", "Stores side by side: how they sell over the year, how they grow, how well they are forecast.")
+    heading(
+        "Compare",
+        "Stores side by side: how they sell over the year, how they grow, how well they are forecast.",
+    )
     items = source.series(client)
     hierarchical = any(item.dept for item in items)
     by: By = "store" if hierarchical else "series"
@@ -155,7 +166,14 @@ def show(visitor: Visitor) -> None:
     kinds = sorted({row.type for row in found.rows if row.type})
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if kinds:
-            kind = address.choose("Type", "type", ["all", *kinds], "all", format_func=lambda k: "All" if k == "all" else k, width=140)
+            kind = address.choose(
+                "Type",
+                "type",
+                ["all", *kinds],
+                "all",
+                format_func=lambda k: "All" if k == "all" else k,
+                width=140,
+            )
             names = [row.unique_id for row in found.rows if kind in ("all", row.type)]
         chosen = address.choose_many(
             "Stores",
@@ -175,7 +193,9 @@ def show(visitor: Visitor) -> None:
         _season(around, chosen, words)
         left, right = st.columns(2, gap="large")
         with left:
-            _rank(rows, lambda r: r.change, "Growth", "Forecast of the next quarter against last year.", words)
+            _rank(
+                rows, lambda r: r.change, "Growth", "Forecast of the next quarter against last year.", words
+            )
         with right:
             _rank(
                 rows,

@@ -42,7 +42,9 @@ def _choose_by(hierarchical: bool) -> By:
 def _choose_series(by: By, items: Sequence[SeriesItem], known: dict[str, SeriesItem]) -> list[str]:
     if by == "total":
         return ["total"]
-    names = [item.unique_id for item in items] if by == "series" else list(dict.fromkeys(i.store for i in items))
+    names = (
+        [item.unique_id for item in items] if by == "series" else list(dict.fromkeys(i.store for i in items))
+    )
     return address.choose_many(
         "Stores" if by == "store" or not any(i.dept for i in items) else "Departments",
         "series",
@@ -76,7 +78,9 @@ def _table(found: Forecasts, around: Around, by: By, known: dict[str, SeriesItem
     return out
 
 
-def _draw(found: Forecasts, around: Around, names: Sequence[str], by: By, known: dict[str, SeriesItem], words: Words) -> None:
+def _draw(
+    found: Forecasts, around: Around, names: Sequence[str], by: By, known: dict[str, SeriesItem], words: Words
+) -> None:
     if len(names) == 1:
         rows = charts.rows_of(found, around, names[0])
         charts.forecast(rows, around.calendar, words, series_name(names[0], by, known))
@@ -94,7 +98,9 @@ def _draw(found: Forecasts, around: Around, names: Sequence[str], by: By, known:
             st.info(f"{series_name(name, by, known)}: {note}", icon=":material/info:")
 
 
-def _why(visitor: Visitor, names: Sequence[str], by: By, found: Forecasts, known: dict[str, SeriesItem]) -> None:
+def _why(
+    visitor: Visitor, names: Sequence[str], by: By, found: Forecasts, known: dict[str, SeriesItem]
+) -> None:
     words = visitor.words
     st.header("Why this number", anchor=False)
     with st.container(horizontal=True):
@@ -128,7 +134,9 @@ def _trust(judged: Backtests, names: Sequence[str], by: By, levels: Sequence[flo
     measured = sorted(float(n.removeprefix("coverage-")) for n in metrics if n.startswith("coverage-"))
     for level in measured:
         held = metrics[f"coverage-{level:g}"]
-        lines.append(f"- Bands that promise **{level:g} %** held **{words.percent(held / 100)}** of past weeks.")
+        lines.append(
+            f"- Bands that promise **{level:g} %** held **{words.percent(held / 100)}** of past weeks."
+        )
     asked = [f"{x:g} %" for x in levels if x not in measured]
     if asked:
         lines.append(f"- Bands of {', '.join(asked)} are made the same way; what they held was not counted.")
@@ -161,7 +169,14 @@ def _own_score(judged: Backtests, names: Sequence[str], by: By) -> dict[str, Any
     return {name: values[at] for name, values in table.items() if name != "segment"}
 
 
-def _book(client: Client, table: list[dict[str, Any]], names: Sequence[str], by: By, found: Forecasts, judged: Backtests) -> bytes:
+def _book(
+    client: Client,
+    table: list[dict[str, Any]],
+    names: Sequence[str],
+    by: By,
+    found: Forecasts,
+    judged: Backtests,
+) -> bytes:
     """The workbook: forecasts, reasons, and what it is."""
     why: list[dict[str, Any]] = []
     horizon = len({row["ds"] for row in found.forecasts})
@@ -170,7 +185,10 @@ def _book(client: Client, table: list[dict[str, Any]], names: Sequence[str], by:
             line: dict[str, Any] = {"Series": e.unique_id, "Week": date.fromisoformat(e.ds)}
             why.append(line | {step.title: step.dollars for step in e.steps} | {"Forecast": e.forecast})
     about: list[dict[str, Any]] = [
-        {"What": "Model", "Value": f"{found.model.name}, version {found.model.version} ({found.model.model})"},
+        {
+            "What": "Model",
+            "Value": f"{found.model.name}, version {found.model.version} ({found.model.model})",
+        },
         {"What": "Digest", "Value": found.model.digest},
         {"What": "Sales known up to", "Value": date.fromisoformat(found.cutoff)},
         {"What": "Counted in", "Value": found.unit},

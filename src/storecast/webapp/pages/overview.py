@@ -17,6 +17,7 @@ from storecast.webapp.words import Words, plural
 __all__ = ["show"]
 
 _MOST = 5
+_LEVELS: tuple[By, ...] = ("store", "series")
 _NOUN = {"store": ("store", "stores"), "series": ("department", "departments")}
 
 
@@ -121,7 +122,7 @@ def _headline(visitor: Visitor, found: Overview, horizon: int) -> None:
         st.metric(
             f"Forecast, next {plural(horizon, 'week')}",
             words.short(total.forecast),
-            None if change is None else f"{words.percent(change, sign=True)} against last year",
+            None if change is None else words.delta(change, "against last year"),
             border=True,
         )
         naives = [v for n, v in judged.items() if n.startswith("wmae:")]
@@ -187,7 +188,7 @@ def show(visitor: Visitor) -> None:
             by = address.choose(
                 "Look at",
                 "by",
-                ["store", "series"],
+                _LEVELS,
                 "store",
                 widget=st.segmented_control,
                 required=True,
