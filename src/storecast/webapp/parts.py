@@ -14,7 +14,7 @@ from storecast.webapp.client import Client
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words
 
-__all__ = ["band_names", "choose_horizon", "money_columns", "save_buttons", "series_name"]
+__all__ = ["band_names", "choose_horizon", "money_columns", "save_buttons", "series_name", "trend"]
 
 _HORIZONS = {4: "4 weeks", 8: "8 weeks", 13: "A quarter", 26: "Half a year", 52: "A year"}
 _NAMED = {"$": "dollar", "€": "euro"}  # which Streamlit writes with two decimals, a minus before the sign
@@ -76,3 +76,11 @@ def save_buttons(
             on_click=count,
         )
         st.download_button("CSV", csv, f"{name}.csv", "text/csv", icon=":material/download:", on_click=count)
+
+
+def trend(change: float | None) -> dict[str, Any]:
+    """Arrow and colour of a metric's change: Streamlit takes only an ASCII minus for one."""
+    if not change:
+        return {"delta_color": "off", "delta_arrow": "off"}
+    up = change > 0
+    return {"delta_color": "green" if up else "red", "delta_arrow": "up" if up else "down"}

@@ -13,7 +13,7 @@ from storecast.webapp.answers import By
 from storecast.webapp.entries import Inputs, Predictions
 from storecast.webapp.frame import Visitor, empty, heading
 from storecast.webapp.navigation import link
-from storecast.webapp.parts import band_names, series_name
+from storecast.webapp.parts import band_names, series_name, trend
 from storecast.webapp.words import Words, plural
 
 __all__ = ["show"]
@@ -158,6 +158,7 @@ def _answer(
             f"{name}, week of {words.day(week)}",
             words.money(point),
             None if change is None else f"{words.percent(change, sign=True)} against the same week last year",
+            **trend(change),
             border=True,
         )
         (low, high), (lower, higher) = (

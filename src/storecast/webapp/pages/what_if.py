@@ -15,7 +15,7 @@ from storecast.webapp.changes import EVENTS, INPUTS, Change, to_what_if
 from storecast.webapp.client import Client
 from storecast.webapp.entries import Effect, WhatIf
 from storecast.webapp.frame import Visitor, empty, heading
-from storecast.webapp.parts import choose_horizon, money_columns, save_buttons, series_name
+from storecast.webapp.parts import choose_horizon, money_columns, save_buttons, series_name, trend
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words
 
@@ -51,18 +51,18 @@ def _choose(items: Sequence[SeriesItem], known: dict[str, SeriesItem]) -> tuple[
 
 def _totals(found: WhatIf, words: Words) -> None:
     base, scenario = sum(w.base for w in found.weeks), sum(w.scenario for w in found.weeks)
+    change = round(scenario - base, 2)
+    share = f"{words.percent(change / base, sign=True)} or " if base else ""
     with st.container(horizontal=True):
-        st.metric("As it is forecast", words.money(base), border=True)
-        share = (scenario - base) / base if base else None
+        st.metric(
+            "As it is forecast", words.money(base), f"{len(found.weeks)} weeks", border=True, **trend(None)
+        )
         st.metric(
             "What if",
             words.money(scenario),
-            f"{words.percent(share, sign=True)} or {words.money(scenario - base, sign=True)}"
-            if round(scenario - base, 2)
-            else "no difference",
-            delta_color="normal" if round(scenario - base, 2) else "off",
-            delta_arrow="auto" if round(scenario - base, 2) else "off",
+            f"{share}{words.money(change, sign=True)}" if change else "no difference",
             border=True,
+            **trend(change),
         )
 
 
