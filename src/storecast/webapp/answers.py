@@ -7,6 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 __all__ = [
+    "Accuracy",
     "Around",
     "Backtests",
     "By",
@@ -56,12 +57,21 @@ class Session(Struct):
     limits: Limits
 
 
+class LogState(Struct):
+    """Answers waiting to be written, and those that wait for the database."""
+
+    queue: int
+    spool: int
+
+
 class Readiness(Struct):
-    """Whether the service may be asked."""
+    """Whether the service may be asked; ``checks`` by name."""
 
     status: str
+    checks: dict[str, bool]
     model: Model | None
-    refused: str = ""
+    refused: str
+    log: LogState
 
 
 class SeriesItem(Struct):
@@ -292,3 +302,13 @@ class Job(Struct):
     finished: str | None
     result: dict[str, Any] | None
     error: dict[str, Any] | None
+
+
+class Accuracy(Struct):
+    """Forecasts against the actuals that came since; ``all`` None without any."""
+
+    model: Model
+    cutoff: str
+    unit: str
+    all: dict[str, float | None] | None
+    weeks: list[dict[str, Any]]

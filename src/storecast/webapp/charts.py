@@ -361,8 +361,8 @@ def by_week(
         "encoding": {"y": {"field": "at", "type": "quantitative"}},
     }
     x = {"field": "week", "type": "quantitative", "title": "Weeks ahead", "axis": {"tickMinStep": 1}}
-    layers = [
-        {**layer, "encoding": {"x": x, **layer["encoding"]}} for layer in (line, points)
-    ] + ([promised] if marks else [])
+    layers = [{**layer, "encoding": {"x": x, **layer["encoding"]}} for layer in (line, points)] + (
+        [promised] if marks else []
+    )
     spec = {"data": {"values": list(rows)}, "height": 260, "layer": layers}
     st.vega_lite_chart(spec, alt=alt)

@@ -56,8 +56,10 @@ class Client:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         timeout: httpx.Timeout | None = None,
+        also: int | None = None,
     ) -> httpx.Response:
-        """Any request; ``again``: whether it may be tried again (GET may). Raises Trouble."""
+        """Any request; ``again``: whether it may be tried again (GET may); ``also``: a status that is an
+        answer like success. Raises Trouble."""
         headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
         content = None
         if json is not None:
@@ -73,14 +75,19 @@ class Client:
                     headers=headers,
                     timeout=timeout or _TIMEOUT,
                 )
-            except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+            except (
+                httpx.ConnectError,
+                httpx.RemoteProtocolError,
+                httpx.ReadError,
+                httpx.WriteError,
+            ) as error:
                 if not pauses:
                     raise from_transport(error) from error
                 self._sleep(pauses.pop(0))
                 continue
             except httpx.TransportError as error:
                 raise from_transport(error) from error
-            if response.is_success:
+            if response.is_success or response.status_code == also:
                 return response
             wait = _wait(response, pauses[0]) if pauses else None
             if wait is None:
@@ -116,7 +123,7 @@ class Client:
 
     def readiness(self) -> answers.Readiness:
         """What the service says of itself."""
-        return self._get(answers.Readiness, "/readyz")
+        return self._read(answers.Readiness, "/readyz", self.ask("GET", "/readyz", also=503))
 
     def series(self) -> list[answers.SeriesItem]:
         """Everything that is forecast, in the order people count."""
@@ -254,6 +261,14 @@ class Client:
                 yield response.iter_lines()
         except httpx.TransportError as error:
             raise from_transport(error) from error
+
+    def accuracy(self) -> answers.Accuracy:
+        """Forecasts against the actuals that came since."""
+        return self._get(answers.Accuracy, "/v1/monitoring/accuracy")
+
+    def metrics(self) -> str:
+        """What the service counts, as Prometheus reads it."""
+        return self.ask("GET", "/metrics").text
 
     def used(self, event: str, page: str) -> None:
         """Count a session, page, upload, prediction, download or scenario."""

@@ -59,7 +59,9 @@ def show_moves(client: Client, models: Models, words: Words) -> None:
             st.markdown(f"Version {models.earlier[0].version} would serve again.")
         else:
             st.markdown("There is no earlier version to go back to.")
-        why = st.text_input("Reason", max_chars=500, placeholder="bands too narrow in store 7", key="why_back")
+        why = st.text_input(
+            "Reason", max_chars=500, placeholder="bands too narrow in store 7", key="why_back"
+        )
         asked = st.form_submit_button("Roll back", icon=":material/undo:", disabled=not models.earlier)
         if asked and not why.strip():
             st.error("Give a reason: it is kept with the version.")

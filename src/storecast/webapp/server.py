@@ -192,6 +192,20 @@ class _Routes:
             return _problem(trouble.what if trouble else "The upload was broken off", 502)
         return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))
 
+    async def predict(self, request: Request) -> Response:
+        """Rows of the classic form as CSV, on to the service; its answer comes back as it is made."""
+        headers = self._headers(request)
+        if _from_elsewhere(request) or headers is None:
+            return _problem("Sign in to have rows predicted", 401)
+        headers |= {"content-type": "text/csv", "accept": "text/csv"}
+        if length := request.headers.get("content-length"):
+            headers["content-length"] = length
+        assert self._pipes is not None
+        asked = self._pipes.build_request(
+            "POST", "/v1/predictions", content=request.stream(), headers=headers
+        )
+        return await self._through(asked)
+
     async def content(self, request: Request) -> Response:
         """A table that was made of an uploaded file."""
         headers = self._headers(request)
@@ -205,10 +219,18 @@ class _Routes:
             params={"name": request.query_params.get("name", "")},
             headers=headers,
         )
+        return await self._through(asked)
+
+    async def _through(self, asked: httpx.Request) -> Response:
+        """The service's answer, piece by piece."""
+        assert self._pipes is not None
         try:
             answer = await self._pipes.send(asked, stream=True)
+        except ClientDisconnect:
+            return _problem("The upload was broken off", 502)
         except httpx.TransportError as error:
-            return Response(from_transport(error).what + ".\n", 502)
+            trouble = from_transport(error)
+            return _problem(trouble.what, 502, trouble.detail, "Try again in a while.")
         kept = ("content-type", "content-disposition")
         passed = {name: answer.headers[name] for name in kept if name in answer.headers}
         return StreamingResponse(_to_the_end(answer), answer.status_code, passed)
@@ -238,6 +260,7 @@ def create() -> st.App:
             Route("/app/signin", routes.sign_in, methods=["GET", "POST"]),
             Route("/app/signout", routes.sign_out, methods=["GET"]),
             Route("/app/upload", routes.upload, methods=["POST"]),
+            Route("/app/predict", routes.predict, methods=["POST"]),
             Route("/app/datasets/{dataset}/contents", routes.content, methods=["GET"]),
         ],
         middleware=[Middleware(_Door, local=config.local)],

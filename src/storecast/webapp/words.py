@@ -65,7 +65,7 @@ class Words:
         return self._signed(value, f"{self.number(abs(value), decimals)} %", sign)
 
     def delta(self, share: float, says: str) -> str:
-        """A change in percent as Streamlit's metrics want it: its plain minus makes their arrow point down."""
+        """A change in percent as Streamlit's metrics want it: a plain minus turns their arrow down."""
         return f"{self.percent(share, sign=True)} {says}".replace("−", "-")
 
     def _with_unit(self, digits: str) -> str:

@@ -38,7 +38,7 @@ def _sums(values: NDArray[np.float64], of: NDArray[np.int64], places: list[int])
         part = values[:, np.flatnonzero(of == place)]
         known = np.isfinite(part)
         sums = np.where(known, part, 0.0).sum(axis=1).round(2).tolist()
-        some = known.any(axis=1).tolist()
+        some: list[bool] = (known.sum(axis=1) > 0).tolist()
         out.append([y if there else None for y, there in zip(sums, some, strict=True)])
     return out
 

@@ -10,6 +10,7 @@ from storecast.service.schemas.common import Model
 from storecast.service.schemas.forecasts import By, Horizon, Key
 
 __all__ = [
+    "AccuracyAnswer",
     "AroundAnswer",
     "AroundRequest",
     "InputsAnswer",
@@ -149,3 +150,16 @@ class InputsAnswer(Struct):
     fuel_price: float | None
     cpi: float | None
     unemployment: float | None
+
+
+class AccuracyAnswer(Struct):
+    """What the version that serves said of weeks after its cutoff, against the actuals uploaded since: in
+    ``all`` (null without actuals) and of each of the ``weeks`` with its ``ds``. Figures are rows, sold,
+    forecast, error and naive_error (means, dollars), bias (share of sales), coverage-80 and coverage-95
+    (percent)."""
+
+    model: Model
+    cutoff: str
+    unit: str
+    all: dict[str, float | None] | None
+    weeks: list[dict[str, float | str | None]]

@@ -1,1 +1,1 @@
-"""The script that Streamlit runs, in a folder of its own: beside it a folder ``pages`` would be taken for more."""
+"""The script that Streamlit runs, apart: a folder ``pages`` beside it would be taken for more of them."""

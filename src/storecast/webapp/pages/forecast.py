@@ -142,9 +142,8 @@ def _trust(judged: Backtests, names: Sequence[str], by: By, levels: Sequence[flo
         lines.append(f"- Bands of {', '.join(asked)} are made the same way; what they held was not counted.")
     own = _own_score(judged, names, by)
     if own is not None:
-        held = own.get("coverage-80")
-        if held is not None:
-            lines.append(f"- Of this one alone, the 80 % bands held {words.percent(held / 100)}.")
+        if (mine := own.get("coverage-80")) is not None:
+            lines.append(f"- Of this one alone, the 80 % bands held {words.percent(mine / 100)}.")
         better = min(v for n, v in own.items() if n.startswith("wmae:") and v is not None)
         if own.get("wmae") is not None and better > 0:
             gain = own["wmae"] / better - 1

@@ -208,8 +208,8 @@ def _importance(judged: Backtests, words: Words) -> None:
         )
         return
     st.caption(
-        f"Its trees correct the forecast; {words.percent(judged.boosting_weight, decimals=0)} of what they say "
-        "is applied, as much as they earned on weeks they had not seen. The bars: what each input earned."
+        f"Its trees correct the forecast; {words.percent(judged.boosting_weight, decimals=0)} of what they "
+        "say is applied, as much as they earned on weeks they had not seen. The bars: what each input earned."
     )
     steps = [
         (_INPUTS.get(name, name.replace("_", " ")), 100.0 * share, words.percent(share))
