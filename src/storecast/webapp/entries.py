@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from storecast.webapp.answers import Job, Model, Row
+from storecast.webapp.answers import By, Job, Model, Row
 
 __all__ = [
     "Accepted",
@@ -88,7 +88,7 @@ class WhatIf(Struct):
     model: Model
     unit: str
     unique_id: str
-    by: str
+    by: By
     effects: list[Effect]
     weeks: list[WhatIfWeek]
 

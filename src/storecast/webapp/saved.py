@@ -16,6 +16,7 @@ from storecast.webapp.answers import SeriesItem
 from storecast.webapp.changes import from_what_if, to_what_if
 from storecast.webapp.client import Client
 from storecast.webapp.entries import Scenario, WhatIf
+from storecast.webapp.findings import plain
 from storecast.webapp.frame import Visitor, empty, may
 from storecast.webapp.parts import money_columns, series_name
 from storecast.webapp.trouble import Trouble
@@ -111,7 +112,7 @@ def keep(
     if found is not None:
         state = "as saved" if fresh else "changed since it was saved"
         st.caption(
-            f"Scenario “{_plain(found.name)}” of {_plain(found.owner)}, {state}, "
+            f"Scenario “{plain(found.name)}” of {plain(found.owner)}, {state}, "
             f"last changed {visitor.words.day(found.updated)}."
         )
     if found is None and not changed:
@@ -123,11 +124,6 @@ def keep(
             st.code(_link(found.id if found is not None and fresh else ""), language=None, wrap_lines=True)
         if found is not None:
             st.button("New what-if", icon=":material/add:", on_click=_close)
-
-
-def _plain(text: str) -> str:
-    """A text of others, with nothing that Markdown takes for more."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-.!|<>~$:" else c for c in text)
 
 
 def _save(visitor: Visitor, found: Scenario | None, asked: dict[str, Any], fresh: bool) -> None:
@@ -149,7 +145,7 @@ def _save(visitor: Visitor, found: Scenario | None, asked: dict[str, Any], fresh
         if not name:
             st.session_state[_SAID] = ("error", "Give the scenario a name first.")
             return
-        _act(f"Saved as “{_plain(name)}”.", lambda: client.save_scenario(name, asked))
+        _act(f"Saved as “{plain(name)}”.", lambda: client.save_scenario(name, asked))
         count()
 
     def change() -> None:
@@ -161,7 +157,7 @@ def _save(visitor: Visitor, found: Scenario | None, asked: dict[str, Any], fresh
 
     def remove() -> None:
         if found is not None:
-            _act(f"“{_plain(found.name)}” is removed.", lambda: client.remove_scenario(found.id))
+            _act(f"“{plain(found.name)}” is removed.", lambda: client.remove_scenario(found.id))
             if st.session_state[_SAID][0] == "done":
                 st.query_params.pop(_OPEN, None)
 
@@ -173,7 +169,7 @@ def _save(visitor: Visitor, found: Scenario | None, asked: dict[str, Any], fresh
             st.button("Save changes", icon=":material/save:", on_click=change)
         st.button("Save as a new scenario", icon=":material/add:", on_click=create)
         if found is not None and mine:
-            st.button(f"Remove “{_plain(found.name)}”", icon=":material/delete:", on_click=remove)
+            st.button(f"Remove “{plain(found.name)}”", icon=":material/delete:", on_click=remove)
 
 
 def _label(item: Scenario, words: Words) -> str:
@@ -196,9 +192,7 @@ def _answers(
             if trouble.passing or trouble.kind == "key":
                 raise
             reason = "; ".join(w.detail for w in trouble.wrong) or trouble.detail or trouble.what
-            lost.append(
-                f"“{_plain(item.name)}” has no answer by the version that serves now: {_plain(reason)}"
-            )
+            lost.append(f"“{plain(item.name)}” has no answer by the version that serves now: {plain(reason)}")
     return found, lost
 
 
@@ -245,7 +239,8 @@ def compare(visitor: Visitor, known: dict[str, SeriesItem], now: dict[str, Any] 
 
 
 def _side_by_side(found: Sequence[tuple[str, WhatIf]], known: dict[str, SeriesItem], words: Words) -> None:
-    rows, drawn = [], []
+    rows: list[dict[str, Any]] = []
+    drawn: list[dict[str, Any]] = []
     for name, made in found:
         base, scenario = sum(w.base for w in made.weeks), sum(w.scenario for w in made.weeks)
         rows.append(

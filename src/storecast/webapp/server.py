@@ -219,10 +219,10 @@ class _Routes:
             params={"name": request.query_params.get("name", "")},
             headers=headers,
         )
-        return await self._through(asked)
+        return await self._through(asked, "This table cannot be had. Go back and try again.\n")
 
-    async def _through(self, asked: httpx.Request) -> Response:
-        """The service's answer, piece by piece."""
+    async def _through(self, asked: httpx.Request, plain: str = "") -> Response:
+        """The service's answer, piece by piece; its refusals as ``plain`` text where that is given."""
         assert self._pipes is not None
         try:
             answer = await self._pipes.send(asked, stream=True)
@@ -230,7 +230,12 @@ class _Routes:
             return _problem("The upload was broken off", 502)
         except httpx.TransportError as error:
             trouble = from_transport(error)
+            if plain:
+                return Response(plain, 502)
             return _problem(trouble.what, 502, trouble.detail, "Try again in a while.")
+        if plain and not answer.is_success:
+            await answer.aclose()
+            return Response(plain, answer.status_code)
         kept = ("content-type", "content-disposition")
         passed = {name: answer.headers[name] for name in kept if name in answer.headers}
         return StreamingResponse(_to_the_end(answer), answer.status_code, passed)

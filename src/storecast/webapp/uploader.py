@@ -16,7 +16,8 @@ _HERE = Path(__file__).resolve().parent
 
 @cache
 def _component() -> Any:
-    html, css, js = ((_HERE / f"uploader.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
+    kinds = ("html", "css", "js")
+    html, css, js = ((_HERE / f"uploader.{kind}").read_text(encoding="utf-8") for kind in kinds)
     return st.components.v2.component("storecast_uploader", html=html, css=css, js=js)
 
 
