@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 import streamlit as st
@@ -106,17 +106,17 @@ def boundary(client: Client) -> Iterator[None]:
 
 def _ask_to_sign_in(said: str = "Sign in with your key to see forecasts.") -> NoReturn:
     st.title("Storecast", anchor=False)
-    then = quote(_path(), safe="/?=&")
     st.markdown(said)
-    st.markdown(
-        f'<a href="/app/signin?then={quote(then)}" target="_self">Sign in</a>', unsafe_allow_html=True
-    )
+    way = f"/app/signin?then={quote(_path(), safe='')}"
+    st.markdown(f'<a href="{way}" target="_self">Sign in</a>', unsafe_allow_html=True)
     st.stop()
 
 
 def _path() -> str:
-    url = httpx.URL(st.context.url or "/")
-    return url.raw_path.decode("ascii")
+    """The address that is looked at, without the host."""
+    pairs = [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]
+    query = urlencode(pairs)
+    return httpx.URL(st.context.url or "/").path + (f"?{query}" if query else "")
 
 
 def _show(trouble: Trouble, client: Client) -> NoReturn:
