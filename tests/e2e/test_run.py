@@ -68,6 +68,15 @@ def next_steps(done: Done) -> list[str]:
     return [line for line in ending if " serve " not in line]
 
 
+def api_lines() -> list[str]:
+    """The calls in the README's section on the API, each to print the status of its answer alone."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## The API in ten lines")[2]
+    first, *lines = section.partition("```sh\n")[2].partition("```")[0].splitlines()
+    quiet = "curl --silent --output /dev/null --write-out '%{http_code}'"
+    assert first.startswith("URL=")
+    return [f"{first.split('  ', 1)[1]}; {line.replace('curl', quiet, 1)}" for line in lines]
+
+
 @pytest.fixture(scope="module")
 def sample_run(clone: Path) -> Done:
     return make(clone, "run")
@@ -100,7 +109,7 @@ def test_every_next_step_of_a_sample_run(clone: Path, sample_run: Done) -> None:
 
 
 def test_make_run_ends_with_a_service(clone: Path, sample_run: Done) -> None:
-    """It prints a curl line that works as it stands, on what it has trained, and Ctrl-C ends it all."""
+    """It prints a curl line that works as it stands, as do the calls of the README, and Ctrl-C ends it."""
     require("curl", "curl")
     lines: list[str] = []
     with subprocess.Popen(
@@ -118,11 +127,17 @@ def test_make_run_ends_with_a_service(clone: Path, sample_run: Done) -> None:
             line = next(line for line in lines if line.startswith("Try:  ")).removeprefix("Try:  ")
             told = shell(line.replace("curl", "curl --silent --show-error", 1), clone).json()
             url = re.search(r"http://[^/]+", line)
-            ready = shell(f"curl --silent {url[0] if url else ''}/readyz", clone).json()
+            assert url is not None
+            ready = shell(f"curl --silent {url[0]}/readyz", clone).json()
+            (clone / "your-sales.csv").write_bytes((clone / ".storecast/sample/sales.csv").read_bytes())
+            statuses = [shell(asked, clone, URL=url[0]).out for asked in api_lines()]
+            (clone / "your-sales.csv").unlink()
         finally:
             os.killpg(running.pid, signal.SIGINT)
             running.wait(60)
     assert ready["status"] == "ready"
+    assert len(statuses) == 9
+    assert set(statuses) == {"200", "202"}, list(zip(api_lines(), statuses, strict=True))
     assert told["model"]["version"] == champion(clone)["version"]
     table = pd.read_csv(clone / "out" / "forecast.csv", dtype={"unique_id": str})
     expected = table[table["unique_id"] == told["forecasts"][0]["unique_id"]].head(len(told["forecasts"]))

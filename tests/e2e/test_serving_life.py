@@ -196,7 +196,7 @@ def test_sigterm_under_load_drops_nothing(shop: Shop, pause: float) -> None:
     answer is in the log once."""
     answered: list[str] = []
     for _ in range(5):
-        with shop.serve("--no-follow", STORECAST_DRAIN_SECONDS="0.5") as serving:
+        with shop.serve("--no-follow", STORECAST_DRAIN_SECONDS="2") as serving:
             with Load(port(serving), shop.questions(), 32, pause=pause, check=shop.check) as load:
                 load.more(300)
                 serving.process.send_signal(signal.SIGTERM)

@@ -452,6 +452,14 @@ def test_wrong_invocations(body: Any, words: str, stores: Running) -> None:
     assert words in json.dumps(problem), problem
 
 
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "1e309", "NaN"])
+def test_numbers_that_are_none_in_invocations(value: str, stores: Running) -> None:
+    """NaN is a data frame's way to give nothing, so it is refused only where something must be given."""
+    text = f'{{"dataframe_records":[{{"unique_id":"1","horizon":{value}}}]}}'
+    answer = stores.client.post("/invocations", content=text, headers=JSON)
+    _refused(stores, answer, (400, 422), len(stores.entries()))
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -525,8 +533,10 @@ GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
         ([b"POST /v1/forecasts HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n"], b"400"),
         (
             [
-                b"POST /v1/forecasts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
-                b"Content-Length: 6\r\n\r\n"
+                (
+                    b"POST /v1/forecasts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+                    b"Content-Length: 6\r\n\r\n"
+                )
             ],
             b"400",
         ),

@@ -136,10 +136,14 @@ def test_workers_share_and_redis_changes_speed_alone(sums: Made, server: Redis, 
         expected = [_asked(service, *body) for body in bodies]
     with ExitStack() as stack:
         one = stack.enter_context(running(home, redis_url=server.url))
-        two = stack.enter_context(running(home, redis_url=server.url))
         assert [_asked(one, *body) for body in bodies] == expected
-        assert [_asked(two, *body) for body in bodies] == expected
-        assert (_counted(one), _counted(two)) == ((0, 3), (3, 0))
+        assert _counted(one) == (0, 3)
+        for _ in range(20):  # on a busy machine Redis may not be heard in time
+            two = stack.enter_context(running(home, redis_url=server.url))
+            assert [_asked(two, *body) for body in bodies] == expected
+            if _counted(two) == (3, 0):
+                break
+        assert _counted(two) == (3, 0)
         with redis_client.Redis(port=server.port) as client:
             for key in client.scan_iter("storecast:answer:*"):
                 client.set(key, b"\x93\x01\x91\xc4\x01x\x90")

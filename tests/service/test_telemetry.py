@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import logging
+import socket
 import subprocess
 import sys
 import threading
@@ -139,6 +140,15 @@ def test_every_refusal_is_counted(tmp_path: Path, versions: dict[str, Made], iss
                 kinds["too-many-requests"] += 1
                 break
         assert kinds["too-many-requests"] == 1
+        before_any_request: Counter[str] = Counter()
+        for sent, kind in (
+            (b"nonsense\r\n\r\n", "malformed-request"),
+            (b"GET / HTTP/1.1\r\nx: " + b"y" * 70_000, "headers-too-large"),
+        ):
+            with socket.create_connection(("127.0.0.1", service.port), timeout=20) as line:
+                line.sendall(sent)
+                assert kind.encode() in line.recv(65536)
+            before_any_request[kind] += 1
         time.sleep(0.2)
         found = metrics(service, **as_operator)
     counted = {
@@ -146,7 +156,7 @@ def test_every_refusal_is_counted(tmp_path: Path, versions: dict[str, Made], iss
         for (name, labels), number in found.items()
         if name == "storecast_http_refusals_total"
     }
-    assert counted == dict(kinds)
+    assert counted == dict(kinds + before_any_request)
     assert sum(
         number
         for (name, labels), number in found.items()

@@ -129,11 +129,12 @@ def test_a_cancelled_request_does_not_mix_up_answers(redis: Redis) -> None:
     """Callers that give up while Redis works leave no reply behind for the next."""
 
     async def run() -> None:
-        shared, prefix = SharedRedis(redis.url), uuid.uuid4().hex
+        clock, prefix = Clock(), uuid.uuid4().hex
+        shared = SharedRedis(redis.url, clock=clock)
         plain = RedisCache(shared, MemoryCache())
         for number in range(50):
             await plain.put(f"{prefix} {number}", str(number).encode())
-        draw = random.Random(5)
+        draw, right = random.Random(5), 0
         for _ in range(300):
             cache = RedisCache(shared, MemoryCache())
             number = draw.randrange(50)
@@ -142,8 +143,15 @@ def test_a_cancelled_request_does_not_mix_up_answers(redis: Redis) -> None:
                 await asyncio.sleep(0)
             task.cancel()
             other = draw.randrange(50)
-            assert await cache.get(f"{prefix} {other}") == str(other).encode()
+            clock.now += 2  # the rest is over, if there was one
+            found = await cache.get(f"{prefix} {other}")
+            assert found in (
+                str(other).encode(),
+                None,
+            )  # none: the machine was too busy to hear Redis in time
+            right += found is not None
             await asyncio.gather(task, return_exceptions=True)
+        assert right > 100
         await plain.close()
 
     asyncio.run(run())

@@ -101,6 +101,7 @@ def create_app(service: Service, admission: Admission) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(StorecastError, _on_error)
+    app.state.refused = service.telemetry.refused  # for what never becomes a request
     rules = rules_of(app.routes)
     app.add_middleware(
         Gate,

@@ -82,6 +82,8 @@ class BoundedProtocol(HttpToolsProtocol):
             head = b"HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
             about = (problem.status, _REASONS[problem.status], MEDIA_TYPE.encode(), len(body))
             self.transport.write(head % about + body)
+            application: Any = self.config.app
+            application.state.refused(problem.kind)
         self.transport.close()
 
 

@@ -22,7 +22,7 @@ __all__ = ["Server", "address", "listen"]
 
 _LOG = logging.getLogger("storecast.service")
 _SO_ATTACH_FILTER = 26  # Linux
-_SETTLE = 0.05  # seconds in which the loop takes every connection that is made already
+_TICK, _LAST = 0.05, 3.0  # seconds: of a look; in which who is connected already may still ask
 _QUEUE = 2048  # callers that may wait to be taken on
 _KEPT, _GRACE = 30, 30  # seconds: of idle connections; of requests under way after the last was taken
 
@@ -156,5 +156,9 @@ class Server(uvicorn.Server):
     async def _drain(self) -> None:
         await asyncio.sleep(self._drain_seconds)
         _take_no_more(self._sock)
-        await asyncio.sleep(_SETTLE)
+        last = self._loop.time() + _LAST
+        await asyncio.sleep(_TICK)  # in which whoever waits in line is taken on
+        # Each answer closes its connection by now; one without an answer may have its request on the way.
+        while self.server_state.connections and self._loop.time() < last and not self.should_exit:
+            await asyncio.sleep(_TICK)
         self.should_exit = True

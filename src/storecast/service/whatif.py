@@ -127,7 +127,7 @@ def _factor(champion: Champion, event: WhatIfEvent, number: int, horizon: int) -
     ahead = champion.forecaster.weeks.astype("datetime64[D]")
     try:
         first = np.datetime64(event.first, "D")
-        last = np.datetime64(event.last, "D") if event.last else ahead[horizon - 1]
+        last = np.datetime64(event.last, "D") if event.last else max(first, ahead[horizon - 1])
     except ValueError as error:
         raise invalid([Wrong(f"events[{number}]", f"no date: {error}")]) from error
     if last < first:

@@ -60,7 +60,7 @@ def parse_pointer(data: bytes, where: str) -> ReleaseInfo:
                 remedy="install the storecast that wrote it or a later one",
             )
         raw["earlier"] = tuple(Earlier(**item) for item in raw["earlier"])
-        raw["recent"] = tuple(Published(**item) for item in raw["recent"])
+        raw["recent"] = tuple(Published(**item) for item in raw.get("recent", ()))
         info = ReleaseInfo(**raw)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _damaged(where, f"{type(error).__name__}: {error}") from error

@@ -6,9 +6,7 @@ Rows are those of the registered model, ``unique_id`` and ``ds`` or ``horizon``,
 
 from __future__ import annotations
 
-import csv
 import importlib.metadata
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from storecast.service.calls import Reply, call_of, media_type, read_body
-from storecast.service.champion import Champion, check_levels, column_names
+from storecast.service.champion import Champion, column_names
 from storecast.service.classic import gather
 from storecast.service.context import Service
 from storecast.service.logged import as_blob
@@ -27,78 +25,12 @@ from storecast.service.predicting import answer_lines
 from storecast.service.problems import Problem, Wrong, from_msgspec, invalid
 from storecast.service.rules import PUBLIC, declared
 from storecast.service.schemas.forecasts import ClassicRow
+from storecast.service.scoring_bodies import FORMS, Columns, from_csv, from_json
 
 __all__ = ["make_router"]
 
 _ENCODE = msgspec.json.Encoder().encode
-_LEVELS = (80.0, 95.0)
-_FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
-_LEVEL_LIST = "a list of numbers such as [80, 95]"
 _MOST_WRONG = 100
-Columns = dict[str, list[Any]]
-
-
-def _from_json(body: bytes) -> tuple[Columns, tuple[float, ...]]:
-    try:
-        raw = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise from_msgspec(error) from error
-    forms = [name for name in _FORMS if isinstance(raw, dict) and name in raw]
-    if len(forms) != 1:
-        raise invalid([Wrong("body", f"expected an object with one of {', '.join(_FORMS)}")])
-    data, form = raw[forms[0]], forms[0]
-    params = {} if raw.get("params") is None else raw["params"]
-    if not isinstance(params, dict):
-        raise invalid([Wrong("params", "expected an object")])
-    given = params.get("level", list(_LEVELS))
-    try:
-        levels = check_levels(msgspec.convert(given, list[float]))
-    except msgspec.ValidationError as error:
-        raise invalid([Wrong("params.level", f"expected {_LEVEL_LIST}")]) from error
-    if form == "dataframe_split":
-        return _from_split(data), levels
-    if form == "inputs" and isinstance(data, dict):
-        if not all(isinstance(v, list) for v in data.values()) or len({len(v) for v in data.values()}) != 1:
-            raise invalid([Wrong("inputs", "expected columns, lists of one length")])
-        return data, levels
-    if not isinstance(data, list) or not data or not all(isinstance(row, dict) for row in data):
-        raise invalid([Wrong(form, "expected a list of rows, each an object")])
-    names = data[0].keys()
-    if wrong := [i for i, row in enumerate(data) if row.keys() != names]:
-        raise invalid([Wrong(f"{form}[{wrong[0]}]", "has other columns than the first row", wrong[0] + 1)])
-    return {name: [row[name] for row in data] for name in names}, levels
-
-
-def _from_split(data: Any) -> Columns:
-    names = data.get("columns") if isinstance(data, dict) else None
-    rows = data.get("data") if isinstance(data, dict) else None
-    if (
-        not isinstance(names, list)
-        or not isinstance(rows, list)
-        or not all(isinstance(n, str) for n in names)
-    ):
-        raise invalid([Wrong("dataframe_split", "expected an object with columns (texts) and data (rows)")])
-    for i, row in enumerate(rows):
-        if not isinstance(row, list) or len(row) != len(names):
-            raise invalid([Wrong(f"dataframe_split.data[{i}]", f"expected {len(names)} values", i + 1)])
-    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
-
-
-def _from_csv(body: bytes) -> tuple[Columns, tuple[float, ...]]:
-    try:
-        lines = [line for line in csv.reader(body.decode("utf-8-sig").splitlines(), strict=True) if line]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Problem(
-            400, "malformed-csv", "The body is not CSV in UTF-8", str(error)[:200], "Save it as CSV UTF-8."
-        ) from error
-    names = lines[0] if lines else []
-    for i, row in enumerate(lines[1:]):
-        if len(row) != len(names):
-            raise invalid([Wrong(f"rows[{i}]", f"{len(row)} cells under {len(names)} columns", i + 1)])
-    columns: Columns = {name: [row[i] for row in lines[1:]] for i, name in enumerate(names)}
-    if "horizon" in columns:
-        columns["horizon"] = [int(v) if v.isdecimal() and len(v) < 4 else v for v in columns["horizon"]]
-    return columns, _LEVELS
 
 
 def _size(columns: Columns, most: int) -> int:
@@ -223,7 +155,7 @@ def make_router(service: Service) -> APIRouter:
                 415, "unsupported-media-type", "Rows come as JSON or CSV", remedy="Set the content-type."
             )
         body = await read_body(request, service.config.json_bytes)
-        columns, levels = _from_csv(body) if kind == "text/csv" else _from_json(body)
+        columns, levels = from_csv(body) if kind == "text/csv" else from_json(body)
         size = _size(columns, service.config.rows)
         if "unique_id" in columns:
             lines = await by_series(request, champion, columns, levels)
@@ -265,7 +197,7 @@ def _mlflow_version() -> str:
 
 _FORMATS = {
     "type": "object",
-    "oneOf": [{"required": [name]} for name in _FORMS],
+    "oneOf": [{"required": [name]} for name in FORMS],
     "properties": {"params": {"type": ["object", "null"]}},
 }
 _EXAMPLES = {

@@ -1,0 +1,159 @@
+"""Limits of one worker: how many at a time, how long, how many rows; and that nothing waits without end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from storecast.service import gate
+from tests.service.conftest import Made, Running, publish, running
+
+
+@pytest.fixture
+def service(tmp_path: Path, versions: dict[str, Made]) -> Iterator[Running]:
+    """A service of this test's own."""
+    publish(tmp_path, versions["stores"], 1)
+    with running(tmp_path) as made:
+        yield made
+
+
+def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_too_many_at_a_time_are_turned_away(service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With as many requests under way as it takes, the next gets 503 and when to come back, at once; health
+    is told all the same, and when the others are done it goes on."""
+    app = service.worker.app.middleware_stack
+    while not isinstance(app, gate.Gate):
+        app = app.app  # type: ignore[union-attr]
+    monkeypatch.setattr(app, "_limit", 5)
+    head = (
+        f"POST /v1/predictions HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nContent-Type: text/csv\r\n"
+        "Content-Length: 50\r\n\r\nstore,date\n"
+    ).encode()
+    with ExitStack() as lines:
+        for _ in range(5):
+            line = lines.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=30))
+            line.sendall(head)
+        _until(lambda: app.in_flight == 5)
+        refused = service.client.get("/v1/forecasts?series=1")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert refused.json()["type"] == "urn:storecast:problem:overload"
+        assert service.client.get("/healthz").status_code == 200
+        assert service.client.get("/readyz").status_code == 200
+        page = service.client.get("/metrics").text
+        assert 'storecast_http_refusals_total{kind="overload"} 1.0' in page
+        assert "storecast_http_requests_in_flight 6.0" in page
+    _until(lambda: app.in_flight == 0)
+    assert service.client.get("/v1/forecasts?series=1").status_code == 200
+
+
+def test_a_caller_who_leaves_is_forgotten(service: Running) -> None:
+    """Half a body and the end of the connection: nothing is logged, nothing stays under way."""
+    head = (
+        b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b'Content-Length: 500\r\n\r\n{"rows":['
+    )
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", service.port), timeout=30) as line:
+            line.sendall(head)
+    _until(lambda: "storecast_http_requests_in_flight 1.0" in service.client.get("/metrics").text)
+    assert service.entries() == []
+    page = service.client.get("/metrics").text
+    assert 'route="/v1/predictions",status="499"} 20.0' in page
+
+
+def test_more_rows_than_one_answer_has(service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for by series and weeks, in a file or to MLflow's protocol: 413 with the number."""
+    config = replace(service.worker.service.config, rows=50)
+    monkeypatch.setattr(service.worker.service, "config", config)
+    text = "store,date\n" + "1,2012-06-01\n" * 51
+    week = service.client.get("/v1/forecasts?series=1&horizon=1").json()["forecasts"][0]["ds"]
+    records = [{"unique_id": "1", "ds": week}] * 51
+    for answer in (
+        service.client.get("/v1/forecasts?horizon=20"),
+        service.client.post("/v1/predictions", content=text, headers={"content-type": "text/csv"}),
+        service.client.post("/invocations", json={"dataframe_records": records}),
+    ):
+        assert answer.status_code == 413, answer.text
+        assert answer.json()["type"] == "urn:storecast:problem:too-many-rows"
+        assert "50" in answer.json()["detail"]
+    assert service.client.get("/v1/forecasts?horizon=16").status_code == 200
+
+
+def test_what_takes_too_long_is_given_up(service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A route that hangs is answered with 504, and the worker goes on."""
+
+    async def hang(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(3600)
+
+    app = service.worker.app.middleware_stack
+    while not isinstance(app, gate.Gate):
+        app = app.app  # type: ignore[union-attr]
+    monkeypatch.setattr(gate, "_SECONDS", 0.05)
+    monkeypatch.setattr(app, "_app", hang)
+    answer = service.client.get("/v1/series")
+    assert (answer.status_code, answer.json()["type"]) == (504, "urn:storecast:problem:timeout")
+    assert service.client.get("/healthz").status_code == 200
+
+
+def test_an_accident_is_an_answer_and_a_trace(
+    service: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong inside: a 500 without a word about the inside; its instance finds the trace in the
+    log."""
+
+    async def fall(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ZeroDivisionError("a secret of the house")
+
+    app = service.worker.app.middleware_stack
+    while not isinstance(app, gate.Gate):
+        app = app.app  # type: ignore[union-attr]
+    monkeypatch.setattr(app, "_app", fall)
+    answer = service.client.get("/v1/series")
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:storecast:problem:internal")
+    assert "secret" not in answer.text
+    (record,) = [r for r in caplog.records if r.getMessage() == "failed"]
+    fields = record.__dict__["fields"]
+    assert answer.json()["instance"] == f"urn:storecast:request:{fields['request']}"
+    assert record.exc_info is not None
+
+
+def test_many_at_once_are_all_answered_and_logged(service: Running) -> None:
+    """Sixteen callers at one time, four kinds of questions: each answer is in the log, once."""
+    found: list[httpx.Response] = []
+
+    def ask() -> None:
+        with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", trust_env=False, timeout=60) as client:
+            for i in range(15):
+                series = str(1 + i % 3)
+                found.append(client.get(f"/v1/forecasts?series={series}&horizon=3"))
+                found.append(client.post("/v1/forecasts", json={"horizon": 2}))
+                found.append(client.post("/v1/what-if", json={"series": series, "horizon": 2}))
+                found.append(client.get(f"/v1/explanations?series={series}&horizons=1"))
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in found} == {200}
+    ids = [answer.json()["id"] for answer in found]
+    logged = [entry.id for entry in service.entries()]
+    assert len(ids) == 16 * 60
+    assert sorted(logged) == sorted(ids)
+    assert len(set(ids)) == len(ids)
