@@ -269,7 +269,8 @@ def _side_by_side(found: Sequence[tuple[str, WhatIf]], known: dict[str, SeriesIt
         hide_index=True,
         height="content",
         column_config={
-            **money_columns(words, ("Forecast", "What if", "Difference")),
+            **money_columns(words, ("Forecast", "What if")),
+            **money_columns(words, ("Difference",), cents=True),  # which may be negative
             "Change": st.column_config.NumberColumn(format="%+.1f %%"),
         },
         alt="Scenarios side by side: forecast, what-if, difference",

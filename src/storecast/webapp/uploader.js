@@ -51,6 +51,13 @@ export default function (component) {
     } catch {
       problem = { title: "The file was not taken", detail: `The way to the service answered ${answer.status}.` };
     }
+    if (root.now.data.answer && problem.errors?.length) {
+      return say(
+        ["Nothing was predicted: some rows cannot be. Correct them and choose the file again.",
+          "Rows are counted without the header."],
+        problem.errors,
+      );
+    }
     say([problem.title, problem.detail, problem.remedy], problem.errors);
   };
 

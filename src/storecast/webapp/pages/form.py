@@ -238,5 +238,7 @@ def show(visitor: Visitor) -> None:
         link("forecast", "All weeks of this store", by=by, series=series, horizon="26")
         link("what-if", "What if something happened in these weeks", by=by, series=series)
     made = source.explanations(client, series, by, number).explanations
-    st.header("Why this number", anchor=False)
-    reasons.show_reasons(next(e for e in made if e.ds == week), words, name)
+    explained = next(e for e in made if e.ds == week)
+    own = explained.forecast == found.predictions[-1]["storecast"]
+    st.header("Why this number" if own else "Why the forecast of this week by itself", anchor=False)
+    reasons.show_reasons(explained, words, name)

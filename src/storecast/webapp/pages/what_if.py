@@ -140,6 +140,7 @@ def _files(
         hide_index=True,
         column_config={
             **money_columns(words, [name for name in frame.columns if name != "Week"]),
+            **money_columns(words, ["Difference"], cents=True),  # which may be negative
             "Week": st.column_config.DateColumn("Week", format="localized"),
         },
         alt="Forecast, what-if and their difference, one row a week",
