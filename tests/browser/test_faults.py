@@ -49,7 +49,7 @@ def _sign_in(page: Page, key: str) -> None:
 
 
 def test_people_sign_in_by_key_and_pages_follow_the_role(own_site: Site) -> None:
-    """Without a key only the way in is shown; a wrong one is told; no script can read the cookie; out again."""
+    """Without a key only the way in is shown; a wrong one is told; no script reads the cookie; out again."""
     reader = own_site.key("reader")
     own_site.service.stop()
     own_site.service.start()

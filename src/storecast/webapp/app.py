@@ -53,4 +53,4 @@ def main() -> None:
         )
         st.stop()
     with frame.boundary(visitor.client):
-        page.show(visitor)
+        page.load()(visitor)

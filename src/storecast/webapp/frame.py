@@ -61,6 +61,8 @@ def visitor() -> Visitor:
     try:
         session = _session(key, client)
     except Trouble as trouble:
+        if trouble.kind != "key":
+            st.title("Storecast", anchor=False)
         _show(trouble, client)
     if session.open and not config.local:
         st.title("This service has no keys yet")

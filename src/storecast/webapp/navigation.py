@@ -27,29 +27,23 @@ class PageInfo:
     name: str
     title: str
     icon: str
-    section: str
     role: Role = "reader"
 
-    @property
-    def path(self) -> str:
-        """Where it is found; the first page is found at the bare address as well."""
-        return self.name
-
-    def show(self, visitor: Visitor) -> None:
-        """Draw the page."""
+    def load(self) -> Callable[[Visitor], None]:
+        """Its module, for what draws the page."""
         module = import_module(f"storecast.webapp.pages.{self.name.replace('-', '_')}")
-        cast("Callable[[Visitor], None]", module.show)(visitor)
+        return cast("Callable[[Visitor], None]", module.show)
 
 
 PAGES = (
-    PageInfo("overview", "Overview", "space_dashboard", "Plan"),
-    PageInfo("forecast", "Forecast", "show_chart", "Plan"),
-    PageInfo("what-if", "What-if", "tune", "Plan"),
-    PageInfo("compare", "Compare", "compare_arrows", "Plan"),
-    PageInfo("upload", "Upload", "upload_file", "Your data", "planner"),
-    PageInfo("form", "Single prediction", "edit_note", "Your data"),
-    PageInfo("model", "Model", "model_training", "Behind it"),
-    PageInfo("monitoring", "Monitoring", "monitor_heart", "Behind it"),
+    PageInfo("overview", "Overview", "space_dashboard"),
+    PageInfo("forecast", "Forecast", "show_chart"),
+    PageInfo("what-if", "What-if", "tune"),
+    PageInfo("compare", "Compare", "compare_arrows"),
+    PageInfo("upload", "Upload", "upload_file", "planner"),
+    PageInfo("form", "Single prediction", "edit_note"),
+    PageInfo("model", "Model", "model_training"),
+    PageInfo("monitoring", "Monitoring", "monitor_heart"),
 )
 
 
@@ -62,7 +56,7 @@ def _shown(page: PageInfo) -> StreamlitPage:
         _nothing,
         title=page.title,
         icon=f":material/{page.icon}:",
-        url_path=page.path,
+        url_path=page.name,
         default=page is PAGES[0],
     )
 
@@ -76,7 +70,7 @@ def menu() -> PageInfo:
 
 def page_of(chosen: StreamlitPage) -> PageInfo:
     """Which page Streamlit says is looked at."""
-    return next((page for page in PAGES if page.path == chosen.url_path), PAGES[0])
+    return next((page for page in PAGES if page.name == chosen.url_path), PAGES[0])
 
 
 def link(name: str, label: str, **address: str | list[str]) -> None:

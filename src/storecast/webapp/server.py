@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storecast.webapp.client import Client, make_http
 from storecast.webapp.config import WebConfig, is_local, web_config
+from storecast.webapp.navigation import PAGES
 from storecast.webapp.trouble import Trouble, from_transport
 
 __all__ = ["COOKIE", "create"]
@@ -255,8 +256,10 @@ def _problem(title: str, status: int, detail: str = "", remedy: str = "") -> JSO
 
 
 def create() -> st.App:
-    """The application, for an ASGI server."""
+    """The application, for an ASGI server; its pages are loaded before the first visitor asks for one."""
     config = web_config()
+    for page in PAGES:
+        page.load()
     routes = _Routes(config)
     return st.App(
         _HERE / "entry" / "script.py",
