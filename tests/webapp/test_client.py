@@ -122,8 +122,9 @@ def test_a_service_that_hangs_is_told() -> None:
     def hang(n: int, request: BaseHTTPRequestHandler) -> None:
         released.wait(10)
 
-    with _facing(hang) as (client, asked), pytest.raises(Trouble, match="too long") as told:
-        client.ask("GET", "/v1/models", timeout=httpx.Timeout(0.3))
+    with _facing(hang) as (client, asked):
+        with pytest.raises(Trouble, match="too long") as told:
+            client.ask("GET", "/v1/models", timeout=httpx.Timeout(0.3))
         released.set()
     assert (told.value.kind, len(asked)) == ("slow", 1)
 

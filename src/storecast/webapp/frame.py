@@ -41,7 +41,7 @@ class Visitor:
     words: Words
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=httpx.Client.close)
 def _http(service_url: str) -> httpx.Client:
     return make_http(service_url)
 
