@@ -15,6 +15,7 @@ import pytest
 
 from tests.cli.calls import Done, shell
 from tests.needs import ROOT, require
+from tests.stores.report.pages import read_page
 
 pytestmark = pytest.mark.e2e
 FIRST = pd.Timestamp("2010-02-05")
@@ -94,6 +95,20 @@ def test_make_run_alone(clone: Path, sample_run: Done) -> None:
         ["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True, check=True
     )
     assert tracked.stdout == ""  # what a run makes is nobody's change
+
+
+def test_every_command_of_the_report(clone: Path, sample_run: Done) -> None:
+    """They work where the run was made, as they stand; the last, which would roll back, is there."""
+    page = read_page((clone / "out" / "report.html").read_bytes())
+    lines = [element.text for element in page.root.all("pre")]
+    verbs = [shlex.split(line)[:2] for line in lines]
+    assert [verb for _, verb in verbs] == ["forecast", "explain", "backtest", "validate", "models", "models"]
+    assert {program for program, _ in verbs} == {".venv/bin/storecast"}
+    for line in lines[:-1]:
+        done = shell(line, clone)
+        assert (done.code, done.err) == (0, ""), line
+    (clone / "forecast.csv").unlink()
+    assert "rollback" in lines[-1]
 
 
 def test_every_next_step_of_a_sample_run(clone: Path, sample_run: Done) -> None:

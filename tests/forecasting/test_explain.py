@@ -245,3 +245,15 @@ def test_an_explanation_is_plain_json(departments: Forecaster) -> None:
     assert told == found.as_dict()
     assert round(sum(step["dollars"] for step in told["steps"]), 2) == told["forecast"]
     assert all(round(step["dollars"], 2) == step["dollars"] for step in told["steps"])
+
+
+def test_the_total_says_what_it_leaves_out():
+    """Series that ended are named as left out of the total, and its dollars are those of the others."""
+    frame = make_sample(SampleSpec(stores=4, weeks=110, seed=2))
+    last = frame["ds"].max()
+    gone = (frame["unique_id"] == frame["unique_id"].iloc[0]) & (frame["ds"] > last - np.timedelta64(70, "D"))
+    fitted = Forecaster.fit(Panel.from_frame(frame[~gone]), ForecasterConfig(horizon=4), US_RETAIL)
+    found = explain(fitted, "total")
+    assert found[0].note.startswith("1 of 4 series have ended and are not in this sum")
+    others = [explain(fitted, str(key))[0].cents for key in fitted.keys[1:]]
+    assert found[0].cents == sum(others)

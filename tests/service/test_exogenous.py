@@ -179,3 +179,47 @@ def test_unknown_names_and_weeks_are_refused(tmp_path: Path) -> None:
             what_if(champion, WhatIfRequest(series="1", inputs=inputs), (80.0,))  # type: ignore[arg-type]
         error = caught.value
         assert words in (str(error.errors) if isinstance(error, Problem) else str(vars(error)))
+
+
+@pytest.mark.parametrize("world", ["plain", "all at once"])
+def test_one_row_is_answered_as_many_are(world: str, tmp_path: Path) -> None:
+    """The short way for one row gives the very columns that the long way for many gives: every series and
+    week, every choice of inputs, values from freezing to absurd, closed weeks too."""
+    how = WORLDS[world]
+    panel = make_panel(how.get("departments", False))
+    calendar = how.get("calendar", US_RETAIL)
+    known = how["known_future"](len(panel.keys)) if "known_future" in how else {}
+    base = Forecaster.fit(panel, CONFIG, calendar, how.get("events", []), known_future=known)
+    champion = _champion(base, calendar, tmp_path / "version")
+    model, view = champion.exogenous, champion.views["series"]
+    assert model is not None
+    draw = np.random.default_rng(8)
+    for place in range(len(panel.keys)):
+        for week in range(HORIZON):
+            given = {
+                "temperature": float(draw.choice([-1e6, -20.0, 3.3, 41.7, 1e6])),
+                "cpi": float(draw.normal(205, 9)),
+            }
+            given = {name: value for name, value in given.items() if draw.random() < 0.7} or {"cpi": 1.0}
+            at, ahead = np.array([place]), np.array([week])
+            columns = view.columns(at, ahead, (50.0, 80.0, 99.0))
+            arrays = {name: np.array([value]) for name, value in given.items()}
+            expected = [float(c[0]) for c in model.changed(view, at, ahead, arrays, columns)]
+            found = model.one(place, week, given, [float(c[0]) for c in columns])
+            assert list(map(repr, found)) == list(map(repr, expected))
+
+
+def test_cents_of_one_number_are_those_of_arrays() -> None:
+    """Halves, signs and large numbers are rounded alike, to the last bit."""
+    from storecast.forecasting.hierarchy import cents
+    from storecast.service.exogenous import _cent
+
+    draw = np.random.default_rng(1)
+    values = np.concatenate(
+        [
+            draw.normal(0, 1, 20_000) * 10.0 ** draw.integers(-4, 9, 20_000),
+            np.arange(-500, 500) / 1000.0,
+            [0.0, -0.0, 1e12 + 0.005, 2.675, -2.675, 1.005],
+        ]
+    )
+    assert list(map(repr, map(_cent, values.tolist()))) == list(map(repr, cents(values).tolist()))

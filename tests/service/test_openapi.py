@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from storecast.service.schemas import structs
 from tests.service.conftest import Made, Running, publish, running
 
 FOLDER = Path(__file__).parent
@@ -43,6 +45,46 @@ def test_the_document_is_complete(stores: Running) -> None:
             assert "application/problem+json" in content or "application/json" in content, where
         public = operation["x-storecast-role"] == "public"
         assert operation["security"] == ([] if public else [{"key": []}]), where
+
+
+def test_every_answer_has_an_example_of_its_shape(stores: Running) -> None:
+    """Each JSON answer shows one, and it is of the shape that the schema says, field by field."""
+    document = stores.client.get("/openapi.json").json()
+    kinds = {kind.__name__: kind for kind in structs()}
+    shown = set()
+    for method, path, operation in _operations(document):
+        for code, response in operation["responses"].items():
+            media = response.get("content", {}).get("application/json")
+            if not code.startswith("2") or media is None or "$ref" not in media["schema"]:
+                continue
+            name = media["schema"]["$ref"].rpartition("/")[2]
+            made = msgspec.convert(media["example"], kinds[name])
+            kept = msgspec.to_builtins(made)
+            assert media["example"].keys() <= kept.keys(), f"{method} {path}"
+            assert {n: kept[n] for n in media["example"]} == media["example"], f"{method} {path}"
+            shown.add(name)
+    assert len(shown) >= 20
+    problem = document["paths"]["/v1/forecasts"]["get"]["responses"]["422"]["content"]
+    assert problem["application/problem+json"]["example"]["remedy"]
+
+
+def test_every_parameter_that_must_be_given_has_an_example(stores: Running) -> None:
+    """And a question with these examples alone is understood."""
+    document = stores.client.get("/openapi.json").json()
+    asked = 0
+    for method, path, operation in _operations(document):
+        given = {}
+        for parameter in operation.get("parameters", []):
+            if not parameter.get("required") or parameter["in"] != "query":
+                continue
+            examples = parameter["schema"].get("examples", [])
+            given[parameter["name"]] = parameter.get("example", examples[0] if examples else None)
+            assert given[parameter["name"]] is not None, f"{method} {path}: {parameter['name']}"
+        if given and "{" not in path:
+            answer = stores.client.request(method, path, params=given)
+            assert answer.status_code == 200, f"{method} {path}: {answer.text}"
+            asked += 1
+    assert asked >= 3
 
 
 def test_every_body_has_an_example_that_works(stores: Running) -> None:

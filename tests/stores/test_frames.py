@@ -36,6 +36,31 @@ def test_csv_and_parquet_hold_the_same(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "a.PARQUET"), FRAME)
 
 
+@pytest.mark.parametrize("note", ["", "plain", 'with "quotes", commas', "two\nlines"])
+def test_many_rows_are_written_as_few_are(tmp_path: Path, note: str) -> None:
+    """A large table reads back as it was, with the same dates, gaps and texts as a small one's."""
+    count = 30_000
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "unique_id": [f"{i % 7}_é{i}" for i in range(count)],
+            "ds": pd.to_datetime("2012-11-02") + pd.to_timedelta(7 * (np.arange(count) % 52), unit="D"),
+            "storecast": np.where(
+                rng.random(count) < 0.1, np.nan, 10.0 ** rng.uniform(-2, 8, count).round(2)
+            ),
+            "h": np.arange(count),
+            "note": [note if i % 3 == 0 else "" for i in range(count)],
+        }
+    )
+    write_frame(frame, tmp_path / "many.csv")
+    text = (tmp_path / "many.csv").read_text(encoding="utf-8")
+    assert text.startswith("unique_id,ds,storecast,h,note\n0_é0,2012-11-02,")
+    kinds = {"unique_id": "str", "note": "str"}
+    found = pd.read_csv(tmp_path / "many.csv", dtype=kinds, parse_dates=["ds"], keep_default_na=False,
+                        na_values={"storecast": [""]})  # fmt: skip
+    pd.testing.assert_frame_equal(found, frame, check_dtype=False)
+
+
 def test_folders_are_made_and_files_replaced(tmp_path: Path) -> None:
     """A file goes where it is wanted, in place of the one before, readable by others, with nothing beside."""
     for content in (b"old", b"new"):

@@ -32,7 +32,7 @@ if not screen.is_terminal:
 
 
 def command(*words: str, **options: str | bool | None) -> str:
-    """A command line of this program to be copied into a shell as it stands.
+    """A command line of this program to be copied into a shell as it stands; without ``words``, the program.
 
     ``options`` whose value is None are left out; True and False choose between ``--name`` and ``--no-name``.
 

@@ -82,7 +82,7 @@ def run(
         result = run_all(
             batch.sales_files(sheet, dayfirst),
             batch.registry(settings),
-            batch.report_writer(),
+            batch.report_writer(command()),
             batch.table_writer(),
             data,
             str(out),

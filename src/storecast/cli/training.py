@@ -83,7 +83,7 @@ def train(
             batch.calendar(country, calendar),
             created=batch.clock().isoformat(timespec="seconds"),
             events=batch.events(events),
-            writer=batch.report_writer(),
+            writer=batch.report_writer(command()),
             releases=batch.releases(settings, request.name),
             advance=advance,
         )

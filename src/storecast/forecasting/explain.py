@@ -153,6 +153,9 @@ def explain(
     model = fitted.config.model
     unused = () if model in _USES_EXOGENOUS else EXOGENOUS
     note = _note(fitted, members, model)
+    if len(at.keys) == 1 and (ended := int((at.of < 0).sum())):
+        ended_note = f"{ended} of {len(at.of)} series have ended and are not in this sum"
+        note = f"{ended_note}; {note}" if note else ended_note
     out = []
     for h in wanted:
         running = np.stack([fitted.parts[step][h - 1, members] for step in STEPS])

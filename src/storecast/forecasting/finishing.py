@@ -97,7 +97,7 @@ def ended_notes(panel: Panel, live: NDArray[np.bool_]) -> dict[str, str]:
     notes = {}
     for i in np.flatnonzero(~live):
         last = panel.weeks[np.flatnonzero(np.isfinite(panel.values[:, i]))[-1]]
-        notes[str(panel.keys[i])] = f"no row since {last}: taken as ended, not in the sums"
+        notes[str(panel.keys[i])] = f"no row since {last}: taken as ended and left out of the sums"
     return notes
 
 

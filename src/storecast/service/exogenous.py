@@ -7,7 +7,7 @@ question changes a few columns and asks the trees again, as the batch path would
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -158,14 +158,41 @@ class Exogenous:
             new = self._points(place, week, given)
         else:
             new = self._sums(self._of[view.by], place, week, given)
-        old = columns[0][rows]
+        table = np.array(columns)
+        old = table[0] if rows.size == len(table[0]) else table[0, rows]
         factor = np.where(old > 0, new / np.where(old > 0, old, 1.0), 1.0)
         shift = np.where(old > 0, 0.0, new - old)
-        out = [column.copy() for column in columns]
-        for column in out:
-            column[rows] = cents(column[rows] * factor + shift)
-        out[0][rows] = new
-        return out
+        if rows.size == len(table[0]):
+            table = cents(table * factor + shift)
+            table[0] = new
+        else:
+            table[:, rows] = cents(table[:, rows] * factor + shift)
+            table[0, rows] = new
+        return list(table)
+
+    def one(self, place: int, week: int, given: Mapping[str, float], columns: Sequence[float]) -> list[float]:
+        """The same of one row of a single series, without arrays being made; ``given`` are numbers, some."""
+        at = week * self._base.shape[1] + place
+        old = columns[0]
+        if self._fixed[week, place]:
+            new = self._point.item(week, place)
+        else:
+            x = self._row(at)
+            for name, value in given.items():
+                value_at, surprise_at = self._place[name]
+                x[value_at] = value
+                x[surprise_at] = value - self._expected[name].item(at)
+            new = self._base.item(week, place) + self._share * self._trees.one(x) * self._scale.item(place)
+            new = _cent(min(max(new, self._low.item(place)), self._high.item(place)))
+        factor, shift = (new / old, 0.0) if old > 0 else (1.0, new - old)
+        return [new, *(_cent(value * factor + shift) for value in columns[1:])]
+
+    def _row(self, at: int) -> Float:
+        rows = (
+            self._rows[at : at + 1] if self._features is None else self._made(self._features, np.array([at]))
+        )
+        made: Float = rows[0].copy()
+        return made
 
     def _sums(self, of: Int, place: Int, week: Int, given: Mapping[str, Float]) -> Float:
         """(R,) dollars of stores or the total: the sums of their series, each with the same inputs."""
@@ -203,6 +230,12 @@ class Exogenous:
         static = self._static.T[at % self._base.shape[1]]
         rows = np.concatenate([static, features.rows(at)], axis=1)
         return np.ascontiguousarray(rows[:, self._order])
+
+
+def _cent(value: float) -> float:
+    """``cents`` of one number, bit for bit."""
+    whole = round(value * 100.0)
+    return whole / 100.0 if whole else value * 0.0  # which keeps the sign
 
 
 def _lacking(found: str) -> DataError:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from storecast import service
 from storecast.service.problems import MEDIA_TYPE
 from storecast.service.rules import PUBLIC
 from storecast.service.schemas import structs
@@ -97,10 +100,21 @@ def _document(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "An API key of `storecast keys issue`."}
     }
+    examples = json.loads(resources.files(service).joinpath("examples.json").read_text("utf-8"))
     for path in document["paths"].values():
         for operation in path.values():
             _complete(operation)
+            for code, response in operation["responses"].items():
+                _exemplify(response, examples, code)
     return document
+
+
+def _exemplify(response: dict[str, Any], examples: Mapping[str, Any], code: str) -> None:
+    """Show what an answer looks like; of all problems, one is enough."""
+    for media in response.get("content", {}).values():
+        name = media["schema"].get("$ref", "").removeprefix(_REF)
+        if name in examples and (name != "Problem" or code == "422"):
+            media["example"] = examples[name]
 
 
 def _complete(operation: dict[str, Any]) -> None:

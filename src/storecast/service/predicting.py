@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from storecast.service.calls import Reply
+from storecast.service.calls import Reply, call_of
 from storecast.service.champion import Champion, column_names
 from storecast.service.classic import GIVEN, LARGEST, Gathered
 from storecast.service.context import Service
@@ -137,37 +137,60 @@ def _head(
     ).encode()
 
 
+def _simple(champion: Champion, row: ClassicRow) -> tuple[str, int, int] | None:
+    """Level, place and week of a row that is written as we would write it; None for any other."""
+    store, week = str(row.store), champion.week_at.get(row.date)
+    by = "series"
+    if row.dept is not None:
+        place = champion.by_department.get((store, str(row.dept))) if champion.hierarchical else None
+    else:
+        by = champion.view("store").by
+        place = champion.views[by].place.get(store)
+    return None if place is None or week is None else (by, place, week)
+
+
 async def predict_one(
     service: Service, request: Request, champion: Champion, row: ClassicRow, levels: tuple[float, ...]
 ) -> Response | None:
-    """Answer one row that is a look-up, without an array being made; None where it is not so simple."""
-    if champion.exogenous is not None or champion.hierarchical or row.dept is not None:
-        return None
-    store = str(row.store)
-    place, week = champion.views["series"].place.get(store), champion.week_at.get(row.date)
-    if place is None or week is None:
-        return None
+    """Answer one row, without an array being made; None where it is not so simple."""
+    found = _simple(champion, row)
     given = {name: value for name in GIVEN if (value := getattr(row, name)) is not None}
-    if any(abs(value) > LARGEST for value in given.values()):
+    if found is None or any(abs(value) > LARGEST for value in given.values()):
         return None
-    rows = champion.rows("series", place, levels)
+    by, place, week = found
+    model = champion.exogenous
+    read = {n: float(value) for n, value in given.items() if model is not None and n in model.names}
+    if read and by != "series":
+        return None
+    rows = champion.rows(by, place, levels)
+    columns = [column[week] for column in rows.columns]
+    if read:
+        assert model is not None
+        with call_of(request).step("model"):
+            columns = model.one(place, week, read, columns)
+        values = _values(columns, levels)
+    else:  # the row as /v1/forecasts has it, from its point on
+        values = rows.json[week][rows.json[week].index(b',"storecast":') :]
     entry = service.log.new_id()
-    columns = [[column[week]] for column in rows.columns]
-    forecast, bands = as_texts([row.date], levels, columns)
+    unused = [name for name in given if name not in read]
+    forecast, bands = as_texts([row.date], levels, [[value] for value in columns])
     await service.record(
         request,
         "prediction",
         champion,
         id=entry,
-        series=store,
+        series=champion.views[by].names[place],
         rows=1,
-        inputs=_ENCODE({"given": given, "unused": list(given)}).decode(),
+        inputs=_ENCODE({"given": given, "unused": unused}).decode(),
         forecast=forecast,
         bands=bands,
     )
-    # The row as /v1/forecasts has it, from its point on.
-    values = rows.json[week][rows.json[week].index(b',"storecast":') :]
-    head = _head(service, champion, entry, levels, list(given))
-    return Reply(
-        b"".join((head, b'{"store":', _ENCODE(store), b',"date":"', row.date.encode(), b'"', values, b"]}"))
-    )
+    head = _head(service, champion, entry, levels, unused)
+    dept = b"" if row.dept is None else b',"dept":' + _ENCODE(str(row.dept))
+    named = (head, b'{"store":', _ENCODE(str(row.store)), dept, b',"date":"', row.date.encode(), b'"')
+    return Reply(b"".join((*named, values, b"]}")))
+
+
+def _values(columns: Sequence[float], levels: tuple[float, ...]) -> bytes:
+    pairs = zip(column_names(levels), columns, strict=True)
+    return "".join([f',"{name}":{value!r}' for name, value in pairs]).encode() + b"}"

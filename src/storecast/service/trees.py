@@ -31,6 +31,8 @@ def _library() -> ctypes.CDLL:
         if path.is_file():
             library = ctypes.CDLL(str(path))
             library.LGBM_GetLastError.restype = ctypes.c_char_p
+            pointer = ctypes.c_void_p
+            library.LGBM_BoosterPredictForMatSingleRowFast.argtypes = [pointer] * 4
             return library
     raise SetupError(
         "LightGBM's library is not installed",
@@ -73,24 +75,26 @@ class Trees:
             ctypes.c_char_p(_PARAMETERS),
             ctypes.byref(self._fast),
         )
+        self._single = self._library.LGBM_BoosterPredictForMatSingleRowFast
 
     def _call(self, name: str, *arguments: Any) -> None:
         _check(self._library, getattr(self._library, name)(*arguments))
 
+    def one(self, x: Float) -> float:
+        """The prediction for one row (F,) of doubles that lie side by side."""
+        found, length = ctypes.c_double(), ctypes.c_int64()
+        _check(
+            self._library,
+            self._single(self._fast, x.ctypes.data, ctypes.byref(length), ctypes.byref(found)),
+        )
+        return found.value
+
     def evaluate(self, x: Float) -> Float:
         """(R,) predictions for ``x`` (R, F), as ``forecasting.direct`` has them, bit for bit."""
         x = np.ascontiguousarray(x, dtype=np.float64)
-        out = np.empty(len(x))
-        length = ctypes.c_int64()
         if len(x) == 1:
-            self._call(
-                "LGBM_BoosterPredictForMatSingleRowFast",
-                self._fast,
-                x.ctypes.data_as(ctypes.c_void_p),
-                ctypes.byref(length),
-                out.ctypes.data_as(ctypes.c_void_p),
-            )
-            return out
+            return np.array([self.one(x[0])])
+        out, length = np.empty(len(x)), ctypes.c_int64()
         self._call(
             "LGBM_BoosterPredictForMat",
             self._handle,

@@ -45,18 +45,18 @@ def what_if(champion: Champion, asked: WhatIfRequest, levels: tuple[float, ...])
     """The answer; raises RequestError for an unknown series and a 422 problem for weeks or inputs that cannot
     be."""
     view = champion.view(asked.by)
-    place = np.full(asked.horizon, view.find(asked.series))
+    at = view.find(asked.series)
     if asked.horizon > len(champion.weeks):
         raise invalid([Wrong("horizon", f"this version forecasts {len(champion.weeks)} weeks")])
-    weeks = np.arange(asked.horizon)
-    base = view.columns(place, weeks, levels)
+    place, weeks = np.full(asked.horizon, at), np.arange(asked.horizon)
+    base = list(np.array([c[: asked.horizon] for c in champion.rows(view.by, at, levels).columns]))
     effects: list[tuple[str, float, str]] = []
     now = _with_inputs(champion, view, asked, place, weeks, base, effects)
     order = sorted(enumerate(asked.events), key=lambda e: e[1].kind in ("closure", "opening"))
     for i, event in order:
         factor, words = _factor(champion, event, i, asked.horizon)
         before = now[0].sum()
-        now = [cents(column * factor) for column in now]
+        now = list(cents(np.array(now) * factor))
         effects.append((f"{event.kind} from {event.first}", _dollars(now[0].sum() - before), words))
     return Outcome(base, now, _difference(base, now), effects)
 
@@ -67,10 +67,9 @@ def _dollars(value: float) -> float:
 
 def _difference(base: list[Float], scenario: list[Float]) -> list[Float]:
     """Both share one error, so a limit of the difference is the difference of their limits."""
-    out = [cents(s - b) for b, s in zip(base, scenario, strict=True)]
-    for i in range(1, len(out), 2):
-        out[i], out[i + 1] = np.minimum(out[i], out[i + 1]), np.maximum(out[i], out[i + 1])
-    return out
+    table = cents(np.array(scenario) - np.array(base))
+    table[1:] = np.sort(table[1:].reshape(-1, 2, table.shape[1]), axis=1).reshape(-1, table.shape[1])
+    return list(table)
 
 
 def _with_inputs(

@@ -15,6 +15,8 @@ from storecast.errors import RequestError
 __all__ = ["FrameFiles", "beside", "check_folder", "check_kind", "check_target", "write_bytes", "write_frame"]
 
 _KINDS = (".csv", ".parquet")
+_DAY = "%Y-%m-%d"
+_MANY_ROWS = 10_000  # from which the time to write is felt
 
 
 def check_kind(path: Path, kinds: tuple[str, ...] = _KINDS) -> None:
@@ -58,8 +60,37 @@ def write_frame(frame: pd.DataFrame, path: Path, *, missing: str = "") -> None:
     with beside(path) as file:
         if path.suffix.lower() == ".parquet":
             frame.to_parquet(file, index=False)
-        else:
-            frame.to_csv(file, index=False, date_format="%Y-%m-%d", na_rep=missing)
+        elif missing or len(frame) < _MANY_ROWS or not _write_fast(frame, file):
+            frame.to_csv(file, index=False, date_format=_DAY, na_rep=missing)
+
+
+def _plain(frame: pd.DataFrame) -> bool:
+    """Whether Arrow writes these columns as pandas does: texts, days, numbers."""
+    kinds = frame.dtypes
+    return all(isinstance(k, pd.StringDtype) or k.kind in "fiM" for k in kinds) and all(
+        (frame[c].dt.normalize() == frame[c]).all() for c in frame.columns[[k.kind == "M" for k in kinds]]
+    )
+
+
+def _write_fast(frame: pd.DataFrame, file: Path) -> bool:
+    """Write the same table by Arrow, in a fifth of the time; whether it could: quotes are left to pandas, for
+    Arrow has them around all texts or around none."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    if not _plain(frame):
+        return False
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    for i, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type):
+            table = table.set_column(i, field.name, table.column(i).cast(pa.date32()))
+    with file.open("wb") as out:
+        out.write(frame.iloc[:0].to_csv(index=False).encode())
+        try:
+            csv.write_csv(table, out, csv.WriteOptions(include_header=False, quoting_style="none"))
+        except pa.ArrowInvalid:  # a text with a comma, a quote or a line's end
+            return False
+    return True
 
 
 def write_bytes(content: bytes, path: Path) -> None:

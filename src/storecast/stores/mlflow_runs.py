@@ -17,8 +17,18 @@ from storecast.stores.registry_pyfunc import DATA
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import RegisteredModel
 
-__all__ = ["create_version", "experiment", "fetch", "log", "metrics_of", "set_alias", "write_files"]
+__all__ = [
+    "create_version",
+    "experiment",
+    "fetch",
+    "log",
+    "metrics_of",
+    "registered_model",
+    "set_alias",
+    "write_files",
+]
 
 T = TypeVar("T")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*", re.ASCII)
@@ -161,3 +171,15 @@ def _local_path(source: str) -> Path | None:
     if parts.scheme == "file":
         return Path(url2pathname(parts.path))
     return Path(source) if source.startswith("/") else None
+
+
+def registered_model(client: MlflowClient, name: str) -> RegisteredModel | None:
+    """The model with all of its tags and aliases; None where nothing is registered under ``name``."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise

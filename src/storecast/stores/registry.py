@@ -19,6 +19,7 @@ from storecast.stores.mlflow_runs import (
     fetch,
     log,
     metrics_of,
+    registered_model,
     set_alias,
     write_files,
 )
@@ -55,7 +56,6 @@ class MlflowRegistry:
     ``ArtifactError``.
 
     >>> registry = MlflowRegistry("home", clock=lambda: datetime.now(UTC))              # doctest: +SKIP
-    >>> registry = MlflowRegistry("home", uri="http://mlflow:5000", clock=clock)        # doctest: +SKIP
     """
 
     def __init__(
@@ -207,15 +207,8 @@ class MlflowRegistry:
         return self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
 
     def _model(self, name: str) -> RegisteredModel | None:
-        from mlflow.exceptions import MlflowException
-
         check_name(name)
-        try:
-            return self._client.get_registered_model(name)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return None
-            raise
+        return registered_model(self._client, name)
 
     def _find(self, name: str, version: int) -> MlflowVersion:
         from mlflow.exceptions import MlflowException
@@ -251,9 +244,8 @@ class MlflowRegistry:
 
     def _version(self, name: str, version: int) -> ModelVersion:
         found = self._find(name, version)
-        return _as_ours(
-            found, self._model(name), metrics_of(self._client, [found.run_id] if found.run_id else [])
-        )
+        metrics = metrics_of(self._client, [found.run_id] if found.run_id else [])
+        return _as_ours(found, self._model(name), metrics)
 
     def _move(self, name: str, move: Move) -> ModelVersion:
         """Record ``move``, move the alias, and see that it is where it was put.

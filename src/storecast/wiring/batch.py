@@ -64,11 +64,11 @@ def releases(settings: Settings, name: str) -> ReleaseFolder:
     return places.release_folder(settings, name, clock)
 
 
-def report_writer() -> ReportWriter:
-    """The HTML report."""
+def report_writer(program: str) -> ReportWriter:
+    """The HTML report; ``program`` is how people call this one in their shell."""
     from storecast.stores.report import HtmlReport
 
-    return HtmlReport()
+    return HtmlReport(program)
 
 
 def sales_writer() -> SampleFiles:

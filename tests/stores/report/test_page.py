@@ -400,6 +400,9 @@ def test_commands_can_be_pasted(run: RunReport, tmp_path: Path) -> None:
     assert any("'my sales; rm -rf x.csv' --horizon 13 --out forecast.csv --name north" in c for c in commands)
     assert any(c.startswith("storecast models rollback") and c.endswith("--name north") for c in commands)
     assert "out/forecast.csv" in page.text
+    HtmlReport(".venv/bin/storecast").write(run, str(tmp_path / "elsewhere.html"))
+    elsewhere = read_page((tmp_path / "elsewhere.html").read_bytes())
+    assert all(e.text.startswith(".venv/bin/storecast ") for e in elsewhere.root.all("pre"))
 
 
 def test_same_run_same_bytes(run: RunReport, page: Page, tmp_path: Path) -> None:

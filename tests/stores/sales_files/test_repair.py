@@ -237,3 +237,19 @@ def test_returns_and_short_series_are_told(tmp_path: Path) -> None:
     assert data.report.status == "ok"
     assert finding(data.report, "negative_sales").rows == (5, 6)
     assert finding(data.report, "short_series").examples == ("5",)
+
+
+def test_sales_in_millions_are_warned_of(tmp_path: Path) -> None:
+    """A unit so large that cents are coarse is named, its values kept; slow items in whole pieces are no such
+    unit."""
+
+    def scaled(by: float, places: int) -> list[list[str]]:
+        return change(ROWS, range(len(ROWS)), 2, lambda text: f"{float(text) * by:.{places}f}")
+
+    largest = max(float(row[2]) for row in ROWS)
+    millions = read_sales(write(tmp_path / "a.csv", scaled(2.0 / largest, 6)))
+    assert finding(millions.report, "large_unit").column == "Weekly_Sales"
+    assert millions.report.status == "warned"
+    assert 0 < millions.panel["y"].max() <= 2.0
+    pieces = read_sales(write(tmp_path / "b.csv", scaled(4.0 / largest, 0)))
+    assert not [f for f in pieces.report.findings if f.kind == "large_unit"]

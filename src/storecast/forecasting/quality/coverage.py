@@ -13,6 +13,7 @@ __all__ = ["coverage_findings"]
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 _YEAR = 52
+_COARSE = 5.0  # a usual sale below this loses 0.1 % and more when it is rounded to cents
 
 
 def _named(names: NDArray[np.str_], which: NDArray[np.bool_]) -> list[str]:
@@ -36,7 +37,8 @@ def coverage_findings(
 ) -> list[Finding]:
     """Findings on sorted rows (n,) whose weeks are settled; ``ahead``: known future rows.
 
-    Refused: no sales at all, a series without any, fewer than two weeks. Warned: weeks without sales.
+    Refused: no sales at all, a series without any, fewer than two weeks. Warned: weeks without sales, sales
+    in a unit so large that cents are coarse.
     Told: gaps, short and constant series, negative sales, future rows.
     """
     out: list[Finding] = []
@@ -171,6 +173,22 @@ def coverage_findings(
                 f"{counted(int(negative.sum()), 'week')} of negative sales: more returned than sold.",
                 "",
                 file=file,
+            )
+        )
+    usual = float(np.median(v[v > 0])) if (v > 0).any() else np.inf
+    if usual < _COARSE and (v != np.round(v)).any():
+        out.append(
+            Finding(
+                "warned",
+                "large_unit",
+                None,
+                column,
+                f"The usual sale of a week is {usual:.3g}: it looks like thousands or millions, and forecasts"
+                " are rounded to 0.01.",
+                "give sales in dollars (or pieces), not in thousands or millions",
+                file=file,
+                expected=f"a usual sale of {_COARSE:g} or more, or whole numbers",
+                found=f"{usual:.3g}",
             )
         )
     return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -66,6 +67,23 @@ def _understood(raw: dict[str, Any]) -> WhatIfRequest:
         raise from_msgspec(error) from error
 
 
+def _weeks(weeks: Sequence[str], levels: Sequence[float], *parts: list[list[float]]) -> bytes:
+    """A JSON array of weeks; ``parts``: base, scenario and difference, columns in the order of
+    ``column_names``."""
+    limits = ",".join(f'"{level:g}":[%r,%r]' for level in levels)
+    names = ("base", "scenario", "difference")
+    form = (
+        '{"ds":"%s","horizon":%d,'
+        + ",".join(f'"{name}":%r' for name in names)
+        + "".join(f',"{name}_bands":{{{limits}}}' for name in names)
+        + "}"
+    )
+    points = [part[0] for part in parts]
+    bands = [column for part in parts for column in part[1:]]
+    rows = zip(weeks, range(1, len(weeks) + 1), *points, *bands, strict=True)
+    return f"[{','.join(map(form.__mod__, rows))}]".encode()
+
+
 def make_router(service: Service) -> APIRouter:
     """Ask, save, ask again."""
     router = APIRouter(tags=["what-if"])
@@ -93,22 +111,6 @@ def make_router(service: Service) -> APIRouter:
             bands=bands,
         )
 
-        def banded(columns: list[list[float]], h: int) -> dict[str, list[float]]:
-            return {f"{x:g}": [columns[1 + 2 * i][h], columns[2 + 2 * i][h]] for i, x in enumerate(levels)}
-
-        rows = [
-            {
-                "ds": week,
-                "horizon": h + 1,
-                "base": base[0][h],
-                "scenario": scenario[0][h],
-                "difference": difference[0][h],
-                "base_bands": banded(base, h),
-                "scenario_bands": banded(scenario, h),
-                "difference_bands": banded(difference, h),
-            }
-            for h, week in enumerate(weeks)
-        ]
         body = {
             "id": entry,
             "model": msgspec.Raw(champion.head),
@@ -116,7 +118,7 @@ def make_router(service: Service) -> APIRouter:
             "unique_id": asked.series,
             "by": champion.view(asked.by).by,
             "effects": [{"name": n, "dollars": d, "text": t} for n, d, t in made.effects],
-            "weeks": rows,
+            "weeks": msgspec.Raw(_weeks(weeks, levels, base, scenario, difference)),
         }
         return Reply(_ENCODE(body))
 

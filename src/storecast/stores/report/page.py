@@ -27,26 +27,27 @@ from storecast.stores.report.words import Words, counted, day, moment
 __all__ = ["page"]
 
 
-def _commands(report: RunReport, key: str) -> list[tuple[str, str]]:
+def _commands(report: RunReport, key: str, program: str) -> list[tuple[str, str]]:
     """What one would do next, and the command that does it."""
     data, key = shlex.quote(report.source), shlex.quote(key)
     name = "" if report.name == "storecast" else f" --name {shlex.quote(report.name)}"
     half = min(26, len(report.forecaster.weeks))
     return [
-        ("Forecasts as a file", f"storecast forecast {data} --horizon 13 --out forecast.csv{name}"),
-        ("Why a number is what it is", f"storecast explain {data} {key} --week 1{name}"),
+        ("Forecasts as a file", f"{program} forecast {data} --horizon 13 --out forecast.csv{name}"),
+        ("Why a number is what it is", f"{program} explain {data} {key} --week 1{name}"),
         (
             "How good it was at the horizon you plan by",
-            f"storecast backtest {data} --horizon {half} --windows 2 --by store",
+            f"{program} backtest {data} --horizon {half} --windows 2 --by store",
         ),
-        ("The data's findings, row by row", f"storecast validate {data}"),
-        ("What is registered, and what serves", f"storecast models list{name}"),
-        ("Back to what served before", f"storecast models rollback --why 'reason'{name}"),
+        ("The data's findings, row by row", f"{program} validate {data}"),
+        ("What is registered, and what serves", f"{program} models list{name}"),
+        ("Back to what served before", f"{program} models rollback --why 'reason'{name}"),
     ]
 
 
-def page(report: RunReport, style: Markup) -> dict[str, Any]:
-    """The template's values: texts, tables and pictures; nothing in them is markup but our own drawings."""
+def page(report: RunReport, style: Markup, program: str) -> dict[str, Any]:
+    """The template's values: texts, tables and pictures; nothing in them is markup but our own drawings.
+    ``program`` is how ``storecast`` is called in a shell."""
     forecaster, result, words = report.forecaster, report.backtest, Words(report.unit)
     accuracy = measure(result) if result is not None else None
     names, level = nouns(report), entity_level(forecaster)
@@ -80,7 +81,7 @@ def page(report: RunReport, style: Markup) -> dict[str, Any]:
         "gate": tables.gate_table(report.gate, words) if report.gate.segments else None,
         "quality": quality_words(report, words),
         "findings": tables.findings_table(report.quality) if report.quality.findings else None,
-        "commands": _commands(report, reasons.key),
+        "commands": _commands(report, reasons.key, program),
         "files": list(report.files.items()),
         "accuracy_words": [],
         "bands_words": [],

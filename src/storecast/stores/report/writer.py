@@ -72,8 +72,12 @@ def reasons_picture(forecaster: Forecaster, unit: str = "$") -> bytes:
 class HtmlReport:
     """The ``ReportWriter`` of ``storecast run``.
 
-    The page holds its style and pictures, asks for nothing from anywhere, and runs no script.
+    The page holds its style and pictures, asks for nothing from anywhere, and runs no script. The commands it
+    names call ``program``.
     """
+
+    def __init__(self, program: str = "storecast") -> None:
+        self.program = program
 
     def pictures(self, report: RunReport) -> dict[str, bytes]:
         """``forecast.png``, ``explanation.png``; with a back-test ``backtest.png`` and ``accuracy.png``."""
@@ -93,7 +97,7 @@ class HtmlReport:
         from storecast.stores.report.page import page
 
         style = Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704  the package's own
-        text = _template().render(page(report, style))
+        text = _template().render(page(report, style, self.program))
         # A lone surrogate, which a file's name may hold, has no UTF-8 form.
         write_bytes(text.encode("utf-8", "replace"), Path(path))
 
