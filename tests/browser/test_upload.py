@@ -62,7 +62,7 @@ def test_sales_are_checked_forecast_and_kept_under_their_address(working: Site, 
     with page.expect_download() as waiting:
         page.get_by_role("link", name="CSV of every series").click()
     waiting.value.save_as(tmp_path / "forecast.csv")
-    rows = list(csv.DictReader((tmp_path / "forecast.csv").open()))
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "forecast.csv").read_text())))
     assert len(rows) == 104
     assert rows[0]["ds"] == "2024-01-05"
     again = working.browse(page.url.removeprefix(working.web.url) + "&table=forecast-series.csv&of=2")
@@ -212,7 +212,7 @@ def test_rows_of_a_file_are_predicted(site: Site, tmp_path: Path) -> None:
         page.get_by_role("link", name="Save predictions.csv").click()
     assert waiting.value.suggested_filename == "rows-predictions.csv"
     waiting.value.save_as(tmp_path / "made.csv")
-    made = list(csv.DictReader((tmp_path / "made.csv").open()))
+    made = list(csv.DictReader(io.StringIO((tmp_path / "made.csv").read_text())))
     said = _asked(site, rows)
     assert [(r["store"], float(r["storecast"]), float(r["storecast-hi-95"])) for r in made] == [
         (r["store"], r["storecast"], r["storecast-hi-95"]) for r in said
@@ -243,6 +243,7 @@ def test_templates_are_offered(site: Site, tmp_path: Path) -> None:
         with page.expect_download() as waiting:
             page.get_by_role("button", name=name).click()
         waiting.value.save_as(tmp_path / waiting.value.suggested_filename)
+        settled(page)
     sheet = openpyxl.load_workbook(tmp_path / "template-stores.xlsx").active
     assert [cell.value for cell in sheet[1]][:3] == ["Store", "Date", "Weekly_Sales"]
     assert (tmp_path / "template-departments.csv").read_text(encoding="utf-8-sig").startswith("Store,Dept,")

@@ -48,6 +48,7 @@ def _templates() -> None:
                         f"template-{template.name}.{ending}",
                         mime,
                         key=f"_template_{template.name}_{ending}",
+                        on_click="ignore",
                         icon=":material/download:",
                     )
 
@@ -187,7 +188,7 @@ def _predict(visitor: Visitor) -> None:
         _count(client, "prediction")
     st.download_button(
         "Template, CSV",
-        lambda: sheets.as_csv(_rows_template(client)),
+        sheets.as_csv(_rows_template(client)),
         "template-rows.csv",
         _CSV,
         icon=":material/download:",
