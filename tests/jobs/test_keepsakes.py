@@ -48,7 +48,7 @@ def test_tables_are_the_scores_by_segment(made: tuple[Panel, Backtest]) -> None:
 
 
 def test_the_latest_week_is_the_one_of_the_last_cutoff(made: tuple[Panel, Backtest]) -> None:
-    """For every series and store, the last known week as it was forecast from the nearest cutoff before it."""
+    """For every series and store, the last known week as it was forecast from the cutoff just before."""
     panel, judged = made
     latest = keepsakes(panel, judged)["backtest"]["latest"]
     for name, rows in (("series", judged.rows), ("store", judged.higher["store"])):

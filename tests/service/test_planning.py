@@ -97,7 +97,7 @@ def test_the_session_says_who_asks(stores: Running) -> None:
 
 
 def test_use_is_counted_by_closed_lists(stores: Running) -> None:
-    """What the app reports reaches Prometheus; a page or event that does not exist is refused, not counted."""
+    """What the app reports reaches Prometheus; a page that does not exist is refused, not counted."""
 
     def count() -> float:
         lines = stores.client.get("/metrics").text.splitlines()

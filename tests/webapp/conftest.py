@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from storecast.forecasting.backtest import backtest, rolling_cutoffs
@@ -17,6 +16,8 @@ from storecast.forecasting.state import to_state
 from storecast.jobs.keepsakes import keepsakes
 from storecast.ports import ArtifactContent
 from storecast.stores.artifacts import ArtifactFolders
+from storecast.webapp import frame
+from storecast.webapp.client import shared_http
 from storecast.webapp.config import web_config
 from tests.service.conftest import Made, Running, make_panel, publish, running
 
@@ -71,13 +72,14 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Iterator[Look]:
     def at(service: Running, page: str, **query: Any) -> AppTest:
         monkeypatch.setenv("STORECAST_SERVICE_URL", f"http://127.0.0.1:{service.port}")
         web_config.cache_clear()
-        st.cache_resource.clear()
-        st.cache_data.clear()  # which knows sessions only below a server
         app = AppTest.from_function(draw, default_timeout=60, args=(page,))
         for name, value in query.items():
             app.query_params[name] = value
         return app.run()
 
+    monkeypatch.setattr(frame, "_key", str)  # AppTest has no browser, hence no cookies
     yield at
+    if web_config.cache_info().currsize:
+        shared_http(web_config().service_url).close()
+    shared_http.cache_clear()
     web_config.cache_clear()
-    st.cache_resource.clear()

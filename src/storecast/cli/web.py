@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
 
+from storecast.cli.children import end_with_the_parent
 from storecast.cli.output import screen
 
-__all__ = ["web"]
+__all__ = ["address_of", "web", "web_as_child"]
 
 _APP = "storecast.webapp.server:create"  # by name: neither imports the other
 
@@ -31,8 +33,6 @@ def web(
 
       storecast web --host 0.0.0.0 --service http://forecasts:8000
     """
-    import uvicorn
-
     from storecast.errors import SetupError
     from storecast.settings import Settings
 
@@ -49,15 +49,39 @@ def web(
             found=settings.service_url,
             remedy="Give the address that `storecast serve` prints.",
         )
-    shown = "localhost" if settings.web_host in ("127.0.0.1", "::1", "0.0.0.0") else settings.web_host  # noqa: S104
-    screen.print(f"Open http://{shown}:{port} in a browser. The service is at {settings.service_url}.")
-    os.environ.setdefault("STREAMLIT_LOGGER_LEVEL", "warning")
+    screen.print(
+        f"Open  {address_of(settings.web_host, port)}  in a browser; the service is at {settings.service_url}"
+    )
+    screen.print("Ctrl-C ends it.")
+    sys.stdout.flush()
+    _run(settings.web_host, port)
+
+
+def address_of(host: str, port: int) -> str:
+    """What a browser on this machine opens."""
+    everywhere = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 - names, nothing listens here
+    shown = "localhost" if host in everywhere else f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}"
+
+
+def _run(host: str, port: int) -> None:
+    import uvicorn
+
     uvicorn.run(
         _APP,
         factory=True,
-        host=settings.web_host,
+        host=host,
         port=port,
         log_level="warning",
         access_log=False,
         server_header=False,
+        timeout_graceful_shutdown=3,  # browsers come back by themselves
     )
+
+
+def web_as_child() -> None:
+    """The app on the address, port and service that the command line gives; it ends with its parent."""
+    end_with_the_parent()
+    host, port, service = sys.argv[1:]
+    os.environ |= {"STORECAST_WEB_HOST": host, "STORECAST_SERVICE_URL": service}
+    _run(host, int(port))

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 __all__ = [
-    "Accuracy",
     "Around",
-    "Backtests",
     "By",
     "Explanations",
     "Forecasts",
     "Job",
-    "ModelEvents",
-    "Models",
     "Overview",
     "OverviewRow",
     "Readiness",
@@ -223,71 +219,6 @@ class Overview(Struct):
     rows: list[OverviewRow]
 
 
-class Published(Struct):
-    """A version and how it came to serve."""
-
-    name: str
-    version: int
-    digest: str
-    model: str
-    kind: str
-    who: str
-    why: str
-    published_at: str
-
-
-class Earlier(Struct):
-    """A version that served before."""
-
-    version: int
-    digest: str
-    model: str
-
-
-class Models(Struct):
-    """What serves; ``refused``: why a published version does not."""
-
-    champion: Published | None
-    earlier: list[Earlier]
-    refused: str
-
-
-class ModelEvent(Struct):
-    """A move of the champion, done or asked for."""
-
-    id: str
-    at: str
-    kind: str
-    who: str
-    why: str
-    from_version: int | None
-    to_version: int | None
-    state: str
-    finished: str | None
-    error: str
-
-
-class ModelEvents(Struct):
-    """Moves, newest first."""
-
-    events: list[ModelEvent]
-    next: str | None
-
-
-class Backtests(Struct):
-    """How the version did on weeks it had not seen; ``tables`` by store, horizon and so on, where kept."""
-
-    model: Model
-    cutoff: str
-    metrics: dict[str, float]
-    gate: dict[str, Any]
-    cutoffs: list[str] = field(default_factory=list)
-    horizon: int | None = None
-    tables: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
-    boosting_weight: float = 0.0
-    importance: dict[str, float] = field(default_factory=dict)
-
-
 class Job(Struct):
     """Work under way: ``state`` queued, running, done or failed; ``progress`` from 0 to 1."""
 
@@ -302,13 +233,3 @@ class Job(Struct):
     finished: str | None
     result: dict[str, Any] | None
     error: dict[str, Any] | None
-
-
-class Accuracy(Struct):
-    """Forecasts against the actuals that came since; ``all`` None without any."""
-
-    model: Model
-    cutoff: str
-    unit: str
-    all: dict[str, float | None] | None
-    weeks: list[dict[str, Any]]

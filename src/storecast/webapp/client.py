@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 import httpx
 import msgspec
 
-from storecast.webapp import answers, entries
+from storecast.webapp import answers, entries, records
 from storecast.webapp.trouble import Trouble, from_problem, from_transport, odd
 
-__all__ = ["Client", "make_http"]
+__all__ = ["Client", "make_http", "shared_http"]
 
 T = TypeVar("T")
 _TIMEOUT = httpx.Timeout(8.0, connect=2.0, write=30.0, pool=5.0)
@@ -24,9 +25,15 @@ _SHORT_PAGE = 500
 
 
 def make_http(service_url: str) -> httpx.Client:
-    """Connections to the service, shared by all sessions of this process."""
+    """Connections to the service, to be shared by many sessions."""
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
     return httpx.Client(base_url=service_url, timeout=_TIMEOUT, limits=limits, trust_env=False)
+
+
+@cache
+def shared_http(service_url: str) -> httpx.Client:
+    """The one of this process."""
+    return make_http(service_url)
 
 
 def _wait(response: httpx.Response, pause: float) -> float | None:
@@ -157,30 +164,30 @@ class Client:
         wanted = ",".join(map(str, horizons))
         return self._get(answers.Explanations, "/v1/explanations", series=series, by=by, horizons=wanted)
 
-    def models(self) -> answers.Models:
+    def models(self) -> records.Models:
         """What serves and what served before."""
-        return self._get(answers.Models, "/v1/models")
+        return self._get(records.Models, "/v1/models")
 
-    def events(self, limit: int = 50) -> answers.ModelEvents:
+    def events(self, limit: int = 50) -> records.ModelEvents:
         """Who moved what."""
-        return self._get(answers.ModelEvents, "/v1/events", limit=limit)
+        return self._get(records.ModelEvents, "/v1/events", limit=limit)
 
-    def event(self, event: str) -> answers.ModelEvent:
+    def event(self, event: str) -> records.ModelEvent:
         """What became of a move."""
-        return self._get(answers.ModelEvent, f"/v1/events/{event}")
+        return self._get(records.ModelEvent, f"/v1/events/{event}")
 
-    def backtests(self) -> answers.Backtests:
+    def backtests(self) -> records.Backtests:
         """How good the version that serves was."""
-        return self._get(answers.Backtests, "/v1/backtests")
+        return self._get(records.Backtests, "/v1/backtests")
 
-    def promote(self, version: int, why: str) -> answers.ModelEvent:
+    def promote(self, version: int, why: str) -> records.ModelEvent:
         """Ask for another version to serve."""
         asked = {"version": version, "why": why}
-        return self._post(answers.ModelEvent, "/v1/models/promote", asked)
+        return self._post(records.ModelEvent, "/v1/models/promote", asked)
 
-    def roll_back(self, why: str) -> answers.ModelEvent:
+    def roll_back(self, why: str) -> records.ModelEvent:
         """Ask for the version before to serve again."""
-        return self._post(answers.ModelEvent, "/v1/models/rollback", {"why": why})
+        return self._post(records.ModelEvent, "/v1/models/rollback", {"why": why})
 
     def weeks(self) -> entries.Weeks:
         """All weeks that are forecast."""
@@ -262,9 +269,9 @@ class Client:
         except httpx.TransportError as error:
             raise from_transport(error) from error
 
-    def accuracy(self) -> answers.Accuracy:
+    def accuracy(self) -> records.Accuracy:
         """Forecasts against the actuals that came since."""
-        return self._get(answers.Accuracy, "/v1/monitoring/accuracy")
+        return self._get(records.Accuracy, "/v1/monitoring/accuracy")
 
     def metrics(self) -> str:
         """What the service counts, as Prometheus reads it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -62,7 +63,7 @@ def _row(place: int, change: Change, weeks: Sequence[str], usual: Usual, words: 
     def key(name: str) -> str:
         return f"_change_{change.number}_{name}"
 
-    def choose(label: str, name: str, options: Sequence[str], value: str, **more: object) -> str:
+    def choose(label: str, name: str, options: Sequence[str], value: str, **more: Any) -> str:
         if st.session_state.get(key(name)) not in options:
             st.session_state[key(name)] = value if value in options else options[0]
         chosen: str = st.selectbox(label, options, key=key(name), **more)

@@ -11,8 +11,9 @@ from urllib.parse import quote, urlencode
 import httpx
 import streamlit as st
 
+from storecast.webapp import source
 from storecast.webapp.answers import Role, Session
-from storecast.webapp.client import Client, make_http
+from storecast.webapp.client import Client, shared_http
 from storecast.webapp.config import web_config
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words
@@ -29,7 +30,6 @@ _STYLE = """<style>
 _COOKIE = "storecast_key"
 _ROLES: tuple[Role, ...] = ("reader", "planner", "operator")
 _PROBE = 2.0  # seconds between looks whether the service is back
-_FRESH = 30.0  # seconds that answers may be shown again without asking
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,19 @@ class Visitor:
     words: Words
 
 
-@st.cache_resource(show_spinner=False, on_release=httpx.Client.close)
-def _http(service_url: str) -> httpx.Client:
-    return make_http(service_url)
-
-
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
-def _session(key: str, _client: Client) -> Session:
-    return _client.session()
+def _key() -> str:
+    return str(st.context.cookies.get(_COOKIE, ""))
 
 
 def visitor() -> Visitor:
     """Who is looking; shows how to sign in, and stops the script, where that is not known."""
     config = web_config()
-    key = st.context.cookies.get(_COOKIE, "")
-    client = Client(_http(config.service_url), key)
+    key = _key()
+    client = Client(shared_http(config.service_url), key)
     if not key and not config.local:
         _ask_to_sign_in()
     try:
-        session = _session(key, client)
+        session = source.kept("session", [key], client.session)
     except Trouble as trouble:
         if trouble.kind != "key":
             st.title("Storecast", anchor=False)
@@ -128,7 +122,7 @@ def _show(trouble: Trouble, client: Client) -> NoReturn:
     if trouble.passing:
         _come_back(client)
     elif st.button("Try again", icon=":material/refresh:"):
-        st.cache_data.clear()
+        source.forget()
         st.rerun()
     st.stop()
 

@@ -9,9 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from storecast.webapp import address, source
-from storecast.webapp.answers import ModelEvent, Models
 from storecast.webapp.client import Client
 from storecast.webapp.frame import empty, tell
+from storecast.webapp.records import ModelEvent, Models
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words
 

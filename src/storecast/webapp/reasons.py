@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from storecast.webapp import charts
+from storecast.webapp import figures
 from storecast.webapp.answers import Explained
 from storecast.webapp.parts import money_columns
 from storecast.webapp.trouble import odd
@@ -48,7 +48,7 @@ def show_reasons(explained: Explained, words: Words, name: str) -> None:
             f"The forecast of **{words.money(explained.forecast)}** {verb}:"
         )
     if changes:
-        charts.changes(
+        figures.changes(
             [(s.title, s.dollars, words.money(s.dollars, cents=True, sign=True)) for s in changes],
             words,
             alt="What changed the forecast: "

@@ -11,7 +11,7 @@ import httpx
 import pandas as pd
 import streamlit as st
 
-from storecast.webapp import address, charts, editor, source
+from storecast.webapp import address, editor, figures, source
 from storecast.webapp.answers import SeriesItem
 from storecast.webapp.changes import from_what_if, to_what_if
 from storecast.webapp.client import Client
@@ -277,4 +277,4 @@ def _side_by_side(found: Sequence[tuple[str, WhatIf]], known: dict[str, SeriesIt
     )
     st.caption("What each scenario would change, week by week")
     told = "; ".join(f"{row['Scenario']}: {words.money(row['Difference'], sign=True)}" for row in rows)
-    charts.lines(drawn, alt=f"Differences by week. In all: {told}")
+    figures.lines(drawn, alt=f"Differences by week. In all: {told}")

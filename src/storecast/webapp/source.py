@@ -3,13 +3,15 @@ neither waits for nor logs the same forecast again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar, cast
 
+import msgspec
 import streamlit as st
 
-from storecast.webapp import answers, entries
+from storecast.webapp import answers, entries, records
 from storecast.webapp.client import Client
 from storecast.webapp.trouble import Trouble
 
@@ -18,7 +20,10 @@ __all__ = [
     "backtests",
     "explanations",
     "forecasts",
+    "forget",
     "inputs",
+    "kept",
+    "models",
     "overview",
     "predictions",
     "series",
@@ -27,80 +32,98 @@ __all__ = [
 ]
 
 _FRESH = 30.0  # seconds
+_MOST = 64  # answers kept in a session
+_STATE = "_kept"
+_ENCODE = msgspec.json.Encoder().encode
+T = TypeVar("T")
 
 
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
-def series(_client: Client) -> list[answers.SeriesItem]:
+def kept(name: str, of: Sequence[Any], ask: Callable[[], T], *, seconds: float = _FRESH) -> T:
+    """What ``ask`` answers to the question ``name`` of these things, or what it answered in this session so
+    many ``seconds`` ago; what it raises is not kept."""
+    answers_ = st.session_state.setdefault(_STATE, {})
+    key, now = (name, _ENCODE(of)), time.monotonic()
+    found = answers_.get(key)
+    if found is not None and now < found[0]:
+        return cast("T", found[1])
+    answer = ask()
+    for old in [k for k, (until, _) in answers_.items() if until <= now]:
+        del answers_[old]
+    while len(answers_) >= _MOST:
+        del answers_[next(iter(answers_))]
+    answers_[key] = (now + seconds, answer)
+    return answer
+
+
+def series(client: Client) -> list[answers.SeriesItem]:
     """Everything that is forecast."""
-    return _client.series()
+    return kept("series", [], client.series)
 
 
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
-def overview(_client: Client, by: answers.By, horizon: int) -> answers.Overview:
+def overview(client: Client, by: answers.By, horizon: int) -> answers.Overview:
     """Sums and scores of everything."""
-    return _client.overview(by, horizon)
+    return kept("overview", [by, horizon], lambda: client.overview(by, horizon))
 
 
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
 def forecasts(
-    _client: Client, names: Sequence[str], by: answers.By, horizon: int, levels: Sequence[float]
+    client: Client, names: Sequence[str], by: answers.By, horizon: int, levels: Sequence[float]
 ) -> answers.Forecasts:
     """Forecasts of some series."""
-    return _client.forecasts(names, by, horizon, levels)
+    return kept(
+        "forecasts", [names, by, horizon, levels], lambda: client.forecasts(names, by, horizon, levels)
+    )
 
 
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
-def around(_client: Client, names: Sequence[str], by: answers.By, horizon: int, weeks: int) -> answers.Around:
+def around(client: Client, names: Sequence[str], by: answers.By, horizon: int, weeks: int) -> answers.Around:
     """What stands around them."""
-    return _client.around(names, by, horizon, weeks)
+    return kept("around", [names, by, horizon, weeks], lambda: client.around(names, by, horizon, weeks))
 
 
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
-def explanations(_client: Client, name: str, by: answers.By, horizon: int) -> answers.Explanations:
+def explanations(client: Client, name: str, by: answers.By, horizon: int) -> answers.Explanations:
     """Why they are what they are: the weeks 1 to ``horizon``."""
-    return _client.explanations(name, by, range(1, horizon + 1))
+    return kept(
+        "explanations", [name, by, horizon], lambda: client.explanations(name, by, range(1, horizon + 1))
+    )
 
 
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
-def backtests(_client: Client) -> answers.Backtests:
+def backtests(client: Client) -> records.Backtests:
     """How good the version that serves was."""
-    return _client.backtests()
+    return kept("backtests", [], client.backtests)
 
 
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
-def weeks(_client: Client) -> entries.Weeks:
+def weeks(client: Client) -> entries.Weeks:
     """All weeks that are forecast."""
-    return _client.weeks()
+    return kept("weeks", [], client.weeks)
 
 
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
-def inputs(_client: Client, store: str, date: str) -> entries.Inputs:
+def inputs(client: Client, store: str, date: str) -> entries.Inputs:
     """Likely values of the classic form."""
-    return _client.inputs(store, date)
+    return kept("inputs", [store, date], lambda: client.inputs(store, date))
 
 
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
 def predictions(
-    _client: Client, rows: Sequence[Mapping[str, Any]], levels: Sequence[float]
+    client: Client, rows: Sequence[Mapping[str, Any]], levels: Sequence[float]
 ) -> entries.Predictions:
     """Predictions of rows of the classic form, counted as one."""
-    with suppress(Trouble):  # counting is no reason to answer nothing
-        _client.used("prediction", "form")
-    return _client.predictions(rows, levels)
+
+    def ask() -> entries.Predictions:
+        with suppress(Trouble):  # counting is no reason to answer nothing
+            client.used("prediction", "form")
+        return client.predictions(rows, levels)
+
+    return kept("predictions", [rows, levels], ask)
 
 
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
-def what_if(_client: Client, asked: Mapping[str, Any]) -> entries.WhatIf:
+def what_if(client: Client, asked: Mapping[str, Any]) -> entries.WhatIf:
     """Base against scenario."""
-    return _client.what_if(asked)
+    return kept("what_if", [asked], lambda: client.what_if(asked))
 
 
-@st.cache_data(ttl=_FRESH, show_spinner=False, scope="session")
-def models(_client: Client) -> answers.Models:
+def models(client: Client) -> records.Models:
     """What serves and what served before."""
-    return _client.models()
+    return kept("models", [], client.models)
 
 
 def forget() -> None:
     """Ask anew from here on: something was changed."""
-    st.cache_data.clear()
+    st.session_state.pop(_STATE, None)

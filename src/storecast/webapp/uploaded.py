@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from storecast.webapp import address, charts
+from storecast.webapp import address, charts, source
 from storecast.webapp.client import Client
 from storecast.webapp.entries import Dataset
 from storecast.webapp.frame import empty
@@ -57,10 +57,13 @@ def progress(client: Client, key: str, had_report: bool) -> None:
         )
 
 
-@st.cache_data(ttl=_KEPT, show_spinner="Reading the forecasts", scope="session", max_entries=4)
-def _lines(dataset: str, name: str, _client: Client) -> tuple[list[dict[str, Any]], bool]:
+def _lines(dataset: str, name: str, client: Client) -> tuple[list[dict[str, Any]], bool]:
     """The table's first rows, and whether these are all."""
-    with _client.lines(dataset, name) as lines:
+    return source.kept("lines", [dataset, name], lambda: _read(dataset, name, client), seconds=_KEPT)
+
+
+def _read(dataset: str, name: str, client: Client) -> tuple[list[dict[str, Any]], bool]:
+    with client.lines(dataset, name) as lines:
         reader = csv.DictReader(lines)
         rows = [
             {n: (v if n in ("unique_id", "ds") else float(v)) for n, v in row.items()}

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from storecast.webapp import address, charts, source
+from storecast.webapp import address, figures, source
 from storecast.webapp.answers import Around, By, OverviewRow
 from storecast.webapp.frame import Visitor, empty, heading
 from storecast.webapp.parts import money_columns
@@ -113,7 +113,7 @@ def _season(around: Around, names: Sequence[str], words: Words) -> None:
                 text = words.percent(value - 1.0, sign=True)
                 rows.append({"series": called, "ds": ds, "value": value, "Week": words.day(ds), "text": text})
     if rows:
-        charts.lines(
+        figures.lines(
             rows,
             percent=True,
             alt=f"Season of {plural(len(names) - len(missing), 'store')}: each week against the year's mean",
@@ -148,7 +148,7 @@ def _rank(
         for r, v in sorted(known, key=lambda pair: -pair[1])
     ]
     alt = "; ".join(f"{name} {text}" for name, _, text in steps[:20])
-    charts.changes(steps, Words(str(words.locale), "%"), alt=f"{title}: {alt}")
+    figures.changes(steps, Words(str(words.locale), "%"), alt=f"{title}: {alt}")
 
 
 def show(visitor: Visitor) -> None:

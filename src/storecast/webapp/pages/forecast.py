@@ -10,10 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from storecast.webapp import address, charts, reasons, sheets, source
-from storecast.webapp.answers import Around, Backtests, By, Forecasts, SeriesItem
+from storecast.webapp.answers import Around, By, Forecasts, SeriesItem
 from storecast.webapp.client import Client
 from storecast.webapp.frame import Visitor, empty, heading
 from storecast.webapp.parts import band_names, choose_horizon, money_columns, save_buttons, series_name
+from storecast.webapp.records import Backtests
 from storecast.webapp.words import Words
 
 __all__ = ["show"]

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from storecast.webapp import address, charts, source
-from storecast.webapp.answers import Backtests, Models
+from storecast.webapp import address, figures, source
 from storecast.webapp.frame import Visitor, empty, heading, may
 from storecast.webapp.moves import show_history, show_moves
 from storecast.webapp.parts import money_columns
+from storecast.webapp.records import Backtests, Models
 from storecast.webapp.words import Words
 
 __all__ = ["show"]
@@ -72,8 +72,8 @@ def _card(models: Models, judged: Backtests, words: Words) -> None:
         )
 
 
-def _naives(figures: Mapping[str, Any]) -> dict[str, float]:
-    return {n.removeprefix("wmae:"): v for n, v in figures.items() if n.startswith("wmae:") and v is not None}
+def _naives(scores: Mapping[str, Any]) -> dict[str, float]:
+    return {n.removeprefix("wmae:"): v for n, v in scores.items() if n.startswith("wmae:") and v is not None}
 
 
 def _headline(judged: Backtests, words: Words) -> bool:
@@ -121,11 +121,11 @@ def _by_week(judged: Backtests, words: Words) -> None:
     rows.sort(key=lambda r: int(r["segment"]))
     lines = []
     for row in rows:
-        figures = {"This model": row["wmae"], **{_short(n): v for n, v in _naives(row).items()}}
-        for name, value in figures.items():
+        errors = {"This model": row["wmae"], **{_short(n): v for n, v in _naives(row).items()}}
+        for name, value in errors.items():
             text = words.money(value)
             lines.append({"series": name, "week": int(row["segment"]), "value": value, "text": text})
-    charts.by_week(lines, words, "Mean error", alt=_said(rows, words))
+    figures.by_week(lines, words, "Mean error", alt=_said(rows, words))
 
 
 def _short(name: str) -> str:
@@ -153,7 +153,9 @@ def _coverage(judged: Backtests) -> None:
         for r in rows
     ]  # fmt: skip
     told = ", ".join(f"{x:g} % bands held {judged.metrics[f'coverage-{x:g}']:.1f} %" for x in levels)
-    charts.by_week(lines, None, "Share of weeks within", alt=f"Coverage by weeks ahead: {told}", marks=levels)
+    figures.by_week(
+        lines, None, "Share of weeks within", alt=f"Coverage by weeks ahead: {told}", marks=levels
+    )
     st.caption(f"In all: {told}. The thin lines are what they promise.")
 
 
@@ -217,7 +219,7 @@ def _importance(judged: Backtests, words: Words) -> None:
         if share >= 0.0005
     ]
     alt = "; ".join(f"{name} {text}" for name, _, text in steps)
-    charts.changes(steps, Words(str(words.locale), "%"), alt=f"Importance of inputs: {alt}")
+    figures.changes(steps, Words(str(words.locale), "%"), alt=f"Importance of inputs: {alt}")
 
 
 def show(visitor: Visitor) -> None:

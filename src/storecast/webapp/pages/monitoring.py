@@ -9,9 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from storecast.webapp import navigation
-from storecast.webapp.answers import Accuracy, Readiness
+from storecast.webapp.answers import Readiness
 from storecast.webapp.frame import Visitor, empty, heading, tell
 from storecast.webapp.parts import money_columns
+from storecast.webapp.records import Accuracy
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words, plural
 
