@@ -43,7 +43,8 @@ def test_the_form_is_filled_with_what_is_likely_and_predicts(site: Site) -> None
     said = _asked(site, "POST", "/v1/predictions", json={"rows": [row], "levels": [80]})["predictions"][0]
     expect(page.get_by_text(f"${said['storecast']:,.0f}", exact=True).first).to_be_visible()
     low, high = said["storecast-lo-80"], said["storecast-hi-80"]
-    expect(page.get_by_text(f"${low:,.0f} and ${high:,.0f}")).to_be_visible()
+    expect(page.get_by_test_id("stMetric").filter(has_text="80 % band, from")).to_contain_text(f"${low:,.0f}")
+    expect(page.get_by_test_id("stMetric").filter(has_text="80 % band, to")).to_contain_text(f"${high:,.0f}")
     shot(page, "form")
 
 

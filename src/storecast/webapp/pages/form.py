@@ -161,19 +161,13 @@ def _answer(
             **trend(change),
             border=True,
         )
-        (low, high), (lower, higher) = (
-            [words.money(float(last[column])) for column in band_names(level)] for level in _LEVELS
-        )
-        st.metric(
-            "Four times in five it lies between",
-            f"{low} and {high}",
-            f"19 times in 20 between {lower} and {higher}",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-        )
+        for at, side in enumerate(("from", "to")):
+            usual, wide = (words.money(float(last[band_names(level)[at]])) for level in _LEVELS)
+            st.metric(f"80 % band, {side}", usual, f"95 %: {side} {wide}", border=True, **trend(None))
+    says = "Four times in five the sales lie within the 80 % band."
     if held is not None:
-        st.caption(f"In the back-test the 80 % bands held {words.percent(held / 100)} of past weeks.")
+        says += f" In the back-test it held {words.percent(held / 100)} of past weeks."
+    st.caption(says)
 
 
 def _others(found: Predictions) -> None:
