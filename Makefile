@@ -117,6 +117,11 @@ format: $(DEV) ## rewrite the code as ruff has it
 bench: $(RUNTIME) ## measure every figure of the README
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: pictures
+pictures: $(DEV) ## draw README's pictures anew, from the sample
+	@$(BIN)/python tools/readme_pictures.py
+	@$(BIN)/python -m tools.web_pictures
+
 # Existing pins stay unless ARGS="--upgrade" (or --upgrade-package NAME) asks for newer ones.
 .PHONY: lock
 lock: $(LOCKER)/bin/uv ## re-make both locks, with hashes, and prove them for every supported system

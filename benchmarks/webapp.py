@@ -23,9 +23,9 @@ from benchmarks.protocol import Session
 from benchmarks.tables import facts, markdown_table, write_results
 from storecast.errors import SetupError
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["CHROMIUM", "add_arguments", "run", "serving"]
 
-_CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
+CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
 _DRAWN = """() => document.querySelector('[data-test-script-state="notRunning"]')
   && document.querySelector('[data-testid="stMetric"]') && document.querySelector('canvas')"""
 _CHANGES, _FIRST = 15, 5
@@ -46,7 +46,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _serving(home: Path, words: Sequence[str], alive: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def serving(home: Path, words: Sequence[str], alive: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A command that listens, from when it answers until the end of the block."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
@@ -79,7 +79,7 @@ def _first_pages(url: str, chromium: str) -> list[float]:
     found = []
     with sync_playwright() as playwright:
         for _ in range(1 + _FIRST):
-            browser = playwright.chromium.launch(executable_path=chromium, args=list(_CHROMIUM))
+            browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
             page = browser.new_page()
             began = time.perf_counter()
             page.goto(url)
@@ -164,8 +164,8 @@ def run(args: argparse.Namespace, root: Path, build: Path) -> None:
     found: dict[str, Any] = {"date": args.date, "machine": machine(), "data": sales.label}
     found["versions"] = versions(["streamlit", "uvicorn", "httpx"])
     with (
-        _serving(home, ["serve", "--no-follow"], "/healthz") as (service, _),
-        _serving(home, ["web", "--service", service], "/_stcore/health") as (url, app),
+        serving(home, ["serve", "--no-follow"], "/healthz") as (service, _),
+        serving(home, ["web", "--service", service], "/_stcore/health") as (url, app),
     ):
         pages = _first_pages(url, chromium)
         found["first_page_after_start_s"], found["first_page_s"] = pages[0], statistics.median(pages[1:])
