@@ -27,7 +27,16 @@ import redis as redis_client
 from tests.mlflow_server import free_port
 from tests.needs import require
 
-__all__ = ["Postgres", "Redis", "postgres", "postgres_server", "redis", "redis_server"]
+__all__ = [
+    "Postgres",
+    "Redis",
+    "Server",
+    "free_port",
+    "postgres",
+    "postgres_server",
+    "redis",
+    "redis_server",
+]
 
 _SECONDS = 60
 

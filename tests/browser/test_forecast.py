@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openpyxl
@@ -14,8 +15,9 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Site, barriers, settled, shot
 
 
-def _asked(site: Site, path: str) -> dict:
-    return httpx.get(f"{site.service.url}{path}", trust_env=False).json()
+def _asked(site: Site, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{site.service.url}{path}", trust_env=False).json()
+    return found
 
 
 def _saved(page: Page, button: str, folder: Path) -> Path:

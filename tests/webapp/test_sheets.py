@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storecast.webapp.sheets import as_csv, as_xlsx, neutral
+from storecast.webapp.sheets import Table, as_csv, as_xlsx, neutral
 
 _EVIL = [
     "=1+1",
@@ -31,7 +31,7 @@ _EVIL = [
 @pytest.mark.parametrize("text", _EVIL)
 def test_no_cell_is_a_formula(text: str) -> None:
     """A text that begins like a formula gets an apostrophe before it, in names of columns as well."""
-    table = [{text: text, "n": 1.5}]
+    table: Table = [{text: text, "n": 1.5}]
     cell = list(csv.reader(io.StringIO(as_csv(table).decode("utf-8-sig"))))
     assert cell[0][0].startswith("'")
     assert cell[1][0].startswith("'")
@@ -52,7 +52,7 @@ def test_every_text_survives_or_is_made_harmless(text: str) -> None:
 
 def test_numbers_and_dates_stay_what_they_are() -> None:
     """Negative numbers are numbers, dates are dates, gaps are empty."""
-    table = [
+    table: Table = [
         {"week": date(2012, 11, 2), "y": -12.25, "z": None},
         {"week": date(2012, 11, 9), "y": 3.5, "z": 7},
     ]
