@@ -24,7 +24,7 @@ from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.cache import MemoryCache
 from tests.servers import Redis, redis_server
 from tests.service.conftest import HORIZON, Made, Running, make_panel, publish, running
-from tests.service.test_telemetry import metrics, value
+from tests.service.test_telemetry import metrics, value, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_levels_and_versions_are_told_apart(sums: Made, versions: dict[str, Made
         folder = tmp_path / "next"
         digest = ArtifactFolders().save(ArtifactContent(*to_state(forecaster)), str(folder))
         publish(tmp_path, Made(panel, forecaster, folder, digest), 2)
-        service.worker.service.holder.look()
+        wait_for(lambda: service.client.get("/readyz").json()["model"]["version"] == 2)
         after = _asked(service, "/v1/what-if", _total())
         assert after["model"]["version"] == 2
         assert after["weeks"][0]["base"] > 2 * before["weeks"][0]["base"]
