@@ -24,8 +24,11 @@ _STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.5rem; }
 [data-testid="stMultiSelect"] [data-tag] { background: transparent; border: 1px solid currentColor; }
 [data-testid="stMultiSelect"] [data-tag], [data-testid="stMultiSelect"] [data-tag] * { color: inherit; }
-/* Its files would hold names that a spreadsheet takes for formulas; ours do not (sheets.py). */
-[data-testid="stElementToolbar"] button[aria-label^="Download as CSV"] { display: none; }
+/* Its files would hold names that a spreadsheet takes for formulas, ours do not (sheets.py); a chart's own
+   data has columns for its drawing alone, the table beside it has names. */
+[data-testid="stElementToolbar"] button[aria-label^="Download as CSV"],
+[data-testid="stElementToolbar"] button[aria-label^="Show data"],
+[data-testid="stElementToolbar"] button[aria-label^="Copy Vega-Lite"] { display: none; }
 </style>"""
 _COOKIE = "storecast_key"
 _ROLES: tuple[Role, ...] = ("reader", "planner", "operator")
