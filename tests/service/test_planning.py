@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
 from storecast.forecasting.calendar import US_RETAIL
+from storecast.ports import ModelVersion
+from storecast.stores.releases import ReleaseFolder
 from tests.service.conftest import Made, Running
 
 
@@ -120,3 +124,35 @@ def test_inputs_of_a_version_that_kept_none_are_null(stores: Running) -> None:
     assert found["holiday_flag"] in (0, 1)
     assert stores.client.get("/v1/inputs", params={"store": "1", "date": "1999-01-01"}).status_code == 422
     assert stores.client.get("/v1/inputs", params={"store": "x", "date": weeks[0]["ds"]}).status_code == 422
+
+
+def test_versions_are_those_a_follower_noted(stores: Running) -> None:
+    """None before anybody looked; then all, newest first, with what their back-tests said."""
+    assert stores.client.get("/v1/models/versions").json() == {"versions": []}
+    folder = ReleaseFolder(stores.home / "releases" / "storecast", clock=lambda: datetime.now(UTC))
+    noted = [
+        ModelVersion(
+            "storecast",
+            n,
+            "d" * 64,
+            "2026-01-02T03:04:05",
+            ("champion",),
+            {"wmae": n + 0.5},
+            {"model": "blend"},
+        )
+        for n in (2, 1)
+    ]
+    folder.note(noted)
+    assert folder.registered() == noted
+    found = stores.client.get("/v1/models/versions").json()["versions"]
+    assert [(v["version"], v["metrics"], v["tags"]) for v in found] == [
+        (2, {"wmae": 2.5}, {"model": "blend"}),
+        (1, {"wmae": 1.5}, {"model": "blend"}),
+    ]
+    kept = next(stores.home.glob("releases/storecast/catalogue.json"))
+    before = kept.stat().st_mtime_ns
+    folder.note(noted)
+    assert kept.stat().st_mtime_ns == before, "the same list is not written again"
+    kept.write_bytes(b"{")
+    assert stores.client.get("/v1/models/versions").json() == {"versions": []}
+    kept.unlink()

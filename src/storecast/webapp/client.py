@@ -168,6 +168,10 @@ class Client:
         """What serves and what served before."""
         return self._get(records.Models, "/v1/models")
 
+    def versions(self) -> list[records.Registered]:
+        """All that may be promoted."""
+        return self._get(records.Versions, "/v1/models/versions").versions
+
     def events(self, limit: int = 50) -> records.ModelEvents:
         """Who moved what."""
         return self._get(records.ModelEvents, "/v1/events", limit=limit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -11,11 +11,12 @@ import streamlit as st
 from storecast.webapp import address, source
 from storecast.webapp.client import Client
 from storecast.webapp.frame import empty, tell
-from storecast.webapp.records import ModelEvent, Models
+from storecast.webapp.parts import money_columns
+from storecast.webapp.records import ModelEvent, Models, Registered
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words
 
-__all__ = ["show_history", "show_moves"]
+__all__ = ["show_history", "show_moves", "show_versions"]
 
 _LOOK = 1.0  # seconds between looks at what became of a move
 _LONG = 30.0  # seconds after which the page says what may be amiss
@@ -29,7 +30,7 @@ _STATES = {
 _MOVE = "move"  # the event that is waited for, in the address
 
 
-def show_moves(client: Client, models: Models, words: Words) -> None:
+def show_moves(client: Client, models: Models, versions: Sequence[Registered], words: Words) -> None:
     """Forms for operators, and what became of the last move asked for here."""
     if waiting := next(iter(address.current(_MOVE)), None):
         _outcome(client, waiting)
@@ -37,14 +38,7 @@ def show_moves(client: Client, models: Models, words: Words) -> None:
     left, right = st.columns(2, gap="large")
     with left, st.form("promote", clear_on_submit=True):
         st.markdown("**Let another version serve**")
-        known = [e.version for e in models.earlier]
-        version = st.number_input(
-            "Version",
-            min_value=1,
-            step=1,
-            value=known[0] if known else (serving or 1),
-            help="`storecast models list` shows all; below is what served before.",
-        )
+        version = _choose_version(versions, models, serving, words)
         why = st.text_input("Reason", max_chars=500, placeholder="better at Christmas")
         if st.form_submit_button("Promote", icon=":material/publish:"):
             if not why.strip():
@@ -67,6 +61,56 @@ def show_moves(client: Client, models: Models, words: Words) -> None:
             st.error("Give a reason: it is kept with the version.")
         elif asked:
             _ask(lambda: client.roll_back(why.strip()))
+
+
+def _choose_version(versions: Sequence[Registered], models: Models, serving: int | None, words: Words) -> int:
+    """One of those the registry had when somebody looked last; by number where nobody has."""
+    others = {v.version: v for v in versions if v.version != serving}
+    if others:
+        return st.selectbox("Version", list(others), format_func=lambda n: _named(others[n], words))
+    known = [e.version for e in models.earlier]
+    start = known[0] if known else (serving or 1)
+    return int(
+        st.number_input("Version", min_value=1, step=1, value=start, help="See `storecast models list`.")
+    )
+
+
+def _named(version: Registered, words: Words) -> str:
+    parts = [f"{version.version}: {version.tags.get('model', 'unknown model')}"]
+    if (error := version.metrics.get("wmae")) is not None:
+        parts.append(f"mean error {words.money(error)}")
+    parts.append(f"trained {words.day(version.created)}")
+    return ", ".join(parts)
+
+
+def show_versions(versions: Sequence[Registered], models: Models, words: Words) -> None:
+    """All of them with what their back-tests said."""
+    if not versions:
+        return
+    serving = models.champion.version if models.champion else None
+    rows = [
+        {
+            "Version": v.version,
+            "": "serves" if v.version == serving else "",
+            "Model": v.tags.get("model"),
+            "Mean error": v.metrics.get("wmae"),
+            "80 % band held, %": v.metrics.get("coverage-80"),
+            "Gate": v.tags.get("gate"),
+            "Known up to": v.tags.get("cutoff"),
+            "Trained": pd.Timestamp(v.created),
+        }
+        for v in versions
+    ]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config={
+            **money_columns(words, ("Mean error",)),
+            "80 % band held, %": st.column_config.NumberColumn(format="%.1f"),
+            "Trained": st.column_config.DatetimeColumn("Trained", format="localized"),
+        },
+        alt="Registered versions: model, mean error in the back-test, the gate's verdict",
+    )
 
 
 def _ask(move: Callable[[], ModelEvent]) -> None:

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from storecast.webapp.answers import Model
 
-__all__ = ["Accuracy", "Backtests", "ModelEvent", "ModelEvents", "Models"]
+__all__ = ["Accuracy", "Backtests", "ModelEvent", "ModelEvents", "Models", "Registered", "Versions"]
 
 
 class Published(Struct):
@@ -38,6 +38,21 @@ class Models(Struct):
     champion: Published | None
     earlier: list[Earlier]
     refused: str
+
+
+class Registered(Struct):
+    """A version of the registry."""
+
+    version: int
+    created: str
+    tags: dict[str, str]
+    metrics: dict[str, float | None]
+
+
+class Versions(Struct):
+    """All that may be promoted, newest first; empty before a follower has looked."""
+
+    versions: list[Registered]
 
 
 class ModelEvent(Struct):

@@ -24,6 +24,7 @@ __all__ = [
     "OverrideAnswer",
     "OverridesAnswer",
     "SeriesAnswer",
+    "VersionsAnswer",
 ]
 
 
@@ -129,6 +130,22 @@ class ModelsAnswer(Struct):
     champion: Published | None
     earlier: list[EarlierVersion]
     refused: str
+
+
+class RegisteredVersion(Struct):
+    """A version of the registry: ``metrics`` of its back-test, ``tags`` such as model, cutoff and gate."""
+
+    version: int
+    digest: str
+    created: str
+    tags: dict[str, str]
+    metrics: dict[str, float]
+
+
+class VersionsAnswer(Struct):
+    """All that may be promoted, newest first, as the follower heard of them last; empty before it looked."""
+
+    versions: list[RegisteredVersion]
 
 
 class ModelEventAnswer(Struct):

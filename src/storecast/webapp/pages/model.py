@@ -10,7 +10,7 @@ import streamlit as st
 
 from storecast.webapp import address, figures, source
 from storecast.webapp.frame import Visitor, empty, heading, may
-from storecast.webapp.moves import show_history, show_moves
+from storecast.webapp.moves import show_history, show_moves, show_versions
 from storecast.webapp.parts import money_columns
 from storecast.webapp.records import Backtests, Models
 from storecast.webapp.words import Words
@@ -239,8 +239,10 @@ def show(visitor: Visitor) -> None:
         _cut(judged, words)
     _importance(judged, words)
     st.header("Versions", anchor=False)
+    versions = client.versions()
+    show_versions(versions, models, words)
     if may(visitor, "operator"):
-        show_moves(client, models, words)
+        show_moves(client, models, versions, words)
     else:
         st.caption("Operators can let another version serve here; your key looks on.")
     show_history(client, models, words)
