@@ -45,8 +45,8 @@ def test_a_choice_is_drawn_explained_and_kept_in_the_address(site: Site) -> None
     page.reload()
     settled(page)
     expect(page.get_by_text("Store 7 sold")).to_be_visible()
-    chart = page.get_by_role("graphics-document", name=re.compile("Sales and forecast of Store 7: 13 weeks"))
-    expect(chart).to_be_visible()
+    chart = page.get_by_test_id("stVegaLiteChart").first
+    expect(chart).to_have_attribute("aria-label", re.compile("Sales and forecast of Store 7: 13 weeks"))
 
 
 def test_reasons_are_the_service_s_and_add_up(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,6 +41,7 @@ _INPUTS = {
     "size": "Size of store",
 }
 _SHOWN = 12
+_MARK = re.compile(r" \[[0-9a-f-]{36}\]$")  # by which the follower knows a move that it made
 
 
 def _card(models: Models, judged: Backtests, words: Words) -> None:
@@ -56,8 +58,9 @@ def _card(models: Models, judged: Backtests, words: Words) -> None:
     reason = judged.gate.get("reason")
     if reason:
         st.markdown(f"> {reason}")
-    if champion.why and champion.why != reason:
-        st.markdown(f"Reason given: {champion.why}")
+    why = _MARK.sub("", champion.why)
+    if why and why != reason:
+        st.markdown(f"Reason given: {why}")
     if models.refused:
         st.warning(f"A newer version was published and refused: {models.refused}", icon=":material/warning:")
     with st.expander("What is recorded"):
