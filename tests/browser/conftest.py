@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -86,10 +87,15 @@ class Site:
         return httpx.get(f"{self.service.url}/metrics", headers=headers, trust_env=False).text
 
     def key(self, role: str) -> str:
-        """A new key, as `storecast keys issue` prints it."""
+        """A new key, as `storecast keys issue` prints it; the service knows it, as it does within seconds."""
         said = storecast("keys", "issue", "--role", role, "--name", f"a {role}", home=self.home)
         found = re.search(r"sc_\S+", said)
         assert found
+        headers = {"authorization": f"Bearer {found.group()}"}
+        deadline = time.monotonic() + 30
+        while not httpx.get(f"{self.service.url}/v1/session", headers=headers, trust_env=False).is_success:
+            assert time.monotonic() < deadline, "the service does not know the key"
+            time.sleep(0.2)
         return found.group()
 
 
