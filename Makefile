@@ -16,7 +16,7 @@ LOCKER := build/locker
 SYSTEMS := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin
 UV_PIN = $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate $(ARGS)
-UV_COMPILE = $(UV_PIN) --group build
+UV_COMPILE = $(UV_PIN) --extra web --group build
 RIVALS := benchmarks/rivals/requirements
 
 MAKEFLAGS += --no-print-directory
@@ -35,7 +35,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make run DATA=path     from a sales file, zip or folder; without DATA from sample data'
-	@echo '  make run SERVE=no      without starting the service at the end'
+	@echo '  make run SERVE=no      without starting service and web app at the end'
 	@echo '  make test ARGS="-x"    more arguments for pytest'
 	@echo '  make PYTHON=path ...   another Python for .venv (3.11 to 3.13)'
 
@@ -80,7 +80,7 @@ setup-ci: ## install the system packages that the tests need (apt)
 # DATA reaches the shell by the environment, never as text of the recipe: any file name is safe.
 .PHONY: run
 run: export STORECAST_RUN_DATA := $(value DATA)
-run: $(RUNTIME) ## from sales data to forecasts, a report and a running service [DATA=path] [SERVE=no]
+run: $(RUNTIME) ## from sales data to forecasts, a report, service and web app [DATA=path] [SERVE=no]
 	@$(BIN)/storecast run $(if $(value DATA),"$$STORECAST_RUN_DATA") $(if $(filter no,$(SERVE)),--no-serve)
 
 .PHONY: test
@@ -116,6 +116,11 @@ format: $(DEV) ## rewrite the code as ruff has it
 .PHONY: bench
 bench: $(RUNTIME) ## measure every figure of the README
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: pictures
+pictures: $(DEV) ## draw README's pictures anew, from the sample
+	@$(BIN)/python tools/readme_pictures.py
+	@$(BIN)/python -m tools.web_pictures
 
 # Existing pins stay unless ARGS="--upgrade" (or --upgrade-package NAME) asks for newer ones.
 .PHONY: lock

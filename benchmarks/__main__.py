@@ -1,4 +1,4 @@
-"""``python -m benchmarks [accuracy|speed|worlds|log ...]``: measures the figures of the README."""
+"""``python -m benchmarks [accuracy|speed|worlds|webapp|log ...]``: measures the figures of the README."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _BENCHMARKS = {
     "accuracy": "ours, both naives and the rivals on the same windows",
     "speed": "CPU and memory of training and forecasting",
     "worlds": "other retailers' constructed panels",
+    "webapp": "the web app: first page, a change of store, twenty sessions at once",
     "log": "commits of the forecast log, beside the disk's sync time",
 }
 

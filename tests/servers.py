@@ -27,7 +27,16 @@ import redis as redis_client
 from tests.mlflow_server import free_port
 from tests.needs import require
 
-__all__ = ["Postgres", "Redis", "postgres", "postgres_server", "redis", "redis_server"]
+__all__ = [
+    "Postgres",
+    "Redis",
+    "Server",
+    "free_port",
+    "postgres",
+    "postgres_server",
+    "redis",
+    "redis_server",
+]
 
 _SECONDS = 60
 
@@ -51,7 +60,7 @@ def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
         process.wait()
 
 
-class _Server:
+class Server:
     """One process that may be started, stopped and paused; its ``log`` is a file in its folder."""
 
     def __init__(self, folder: Path, command: list[str], **options) -> None:
@@ -97,7 +106,7 @@ class _Server:
             _send(self._process, signal.SIGCONT)
 
 
-class Postgres(_Server):
+class Postgres(Server):
     """PostgreSQL that trusts everybody on the loopback interface."""
 
     def __init__(self, folder: Path, programs: Path, options: dict[str, object]) -> None:
@@ -160,7 +169,7 @@ def postgres_server() -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class Redis(_Server):
+class Redis(Server):
     """Redis that keeps nothing on disk."""
 
     def __init__(self, folder: Path) -> None:

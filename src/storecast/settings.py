@@ -48,6 +48,13 @@ class Settings(BaseSettings):
     log_days: int = Field(
         default=0, ge=0, description="how many days the service keeps what it answered; 0: for ever"
     )
+    service_url: str = Field(
+        default="http://127.0.0.1:8000", description="where the web app finds the service"
+    )
+    web_host: str = Field(
+        default="127.0.0.1",
+        description="address the web app listens on; others than this machine's ask everybody for a key",
+    )
     debug: bool = Field(default=False, description="show tracebacks")
 
     def __init__(self, **values: Any) -> None:

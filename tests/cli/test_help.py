@@ -20,7 +20,7 @@ COMMANDS = {name: command for name, command in GROUP.commands.items() if name no
 COMMANDS |= {
     f"{name} {verb}": item for name, group in GROUPS.items() for verb, item in group.commands.items()
 }
-LASTING = ("serve", "follow")  # their log is JSON
+LASTING = ("serve", "follow", "web")  # their log is JSON
 
 
 def examples(name: str) -> list[str]:
@@ -30,7 +30,7 @@ def examples(name: str) -> list[str]:
 def test_all_commands_are_there() -> None:
     """The commands of the main job, of the service, and those that move the champion."""
     assert {"run", "sample", "validate", "train", "backtest", "forecast", "explain"} <= set(COMMANDS)
-    assert {"serve", "follow", "migrate", "keys issue", "keys list", "keys revoke"} <= set(COMMANDS)
+    assert {"serve", "follow", "web", "migrate", "keys issue", "keys list", "keys revoke"} <= set(COMMANDS)
     assert {f"models {verb}" for verb in ("list", "show", "compare", "promote", "rollback")} <= set(COMMANDS)
 
 

@@ -124,7 +124,8 @@ def test_every_next_step_of_a_sample_run(clone: Path, sample_run: Done) -> None:
 
 
 def test_make_run_ends_with_a_service(clone: Path, sample_run: Done) -> None:
-    """It prints a curl line that works as it stands, as do the calls of the README, and Ctrl-C ends it."""
+    """It prints a curl line that works as it stands, as do the calls of the README, and the address of the
+    web app, which comes up in front of that service; Ctrl-C ends both."""
     require("curl", "curl")
     lines: list[str] = []
     with subprocess.Popen(
@@ -147,10 +148,15 @@ def test_make_run_ends_with_a_service(clone: Path, sample_run: Done) -> None:
             (clone / "your-sales.csv").write_bytes((clone / ".storecast/sample/sales.csv").read_bytes())
             statuses = [shell(asked, clone, URL=url[0]).out for asked in api_lines()]
             (clone / "your-sales.csv").unlink()
+            app = next(re.findall(r"http://\S+", line)[0] for line in lines if line.startswith("Open "))
+            wait = "--retry 60 --retry-delay 1 --retry-connrefused"
+            page = shell(f"curl --silent {wait} --output /dev/null --write-out '%{{http_code}}' {app}", clone)
         finally:
             os.killpg(running.pid, signal.SIGINT)
             running.wait(60)
     assert ready["status"] == "ready"
+    assert page.out == "200"
+    assert shell(f"curl --silent --max-time 5 {app}", clone).code == 7, "refused: it ended with the service"
     assert len(statuses) == 9
     assert set(statuses) == {"200", "202"}, list(zip(api_lines(), statuses, strict=True))
     assert told["model"]["version"] == champion(clone)["version"]

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from storecast import __version__
-from storecast.cli import data, follow, forecasting, keys, log, models, run_all, serving, training
+from storecast.cli import data, follow, forecasting, keys, log, models, run_all, serving, training, web
 from storecast.cli.output import errors
 from storecast.errors import StorecastError
 
@@ -34,6 +34,7 @@ app.command("explain")(forecasting.explain)
 app.add_typer(models.app, name="models")
 app.command("serve")(serving.serve)
 app.command("follow")(follow.follow)
+app.command("web")(web.web)
 app.add_typer(keys.app, name="keys")
 app.add_typer(log.app, name="log")
 app.command("migrate")(keys.migrate)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from storecast.cli.children import end_with_the_parent
 from storecast.cli.options import Name
 
 if TYPE_CHECKING:
@@ -205,22 +206,9 @@ def _work(
         stop.wait(_STEP)
 
 
-def _end_with_the_parent() -> None:
-    """End, kindly first, when standard input does: it is a pipe from the parent."""
-
-    def wait_for_the_end() -> None:
-        while os.read(0, 4096):  # not through sys.stdin, whose lock would hinder the end of the process
-            continue
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(5.0)
-        os._exit(1)
-
-    threading.Thread(target=wait_for_the_end, daemon=True).start()
-
-
 def follow_as_child() -> None:
     """``storecast follow`` of the model named on the command line, as a child that ends with its parent."""
-    _end_with_the_parent()
+    end_with_the_parent()
     sys.argv = ["storecast", "follow", "--name", sys.argv[1]]
     from storecast.cli import main
 
@@ -236,7 +224,7 @@ def work_as_child() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
-    _end_with_the_parent()
+    end_with_the_parent()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     os.nice(10)  # whoever waits for an answer of the service comes first

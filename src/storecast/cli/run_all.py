@@ -124,7 +124,7 @@ def run(
 
 def _become_the_service(name: str | None) -> None:
     """Go on as ``storecast serve``: a process that has trained is too large to answer in."""
-    words = ["serve", "--port", str(_port()), *(["--name", name] if name else [])]
+    words = ["serve", "--web", "--port", str(_port()), *(["--name", name] if name else [])]
     itself = [sys.argv[0]] if Path(sys.argv[0]).is_file() else ["-c", _MAIN]
     sys.stdout.flush()
     sys.stderr.flush()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import sys
-import threading
-import time
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import typer
 
+from storecast.cli.children import Child
 from storecast.cli.options import Name
 from storecast.cli.output import command, screen
 
@@ -20,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-_CHILD = "from storecast.cli.follow import follow_as_child; follow_as_child()"
+_FOLLOW = "from storecast.cli.follow import follow_as_child; follow_as_child()"
+_WEB = "from storecast.cli.web import web_as_child; web_as_child()"
+_WEB_PORT = 8501
 
 
 def serve(
@@ -30,6 +30,10 @@ def serve(
     follow: Annotated[
         bool, typer.Option(help="Run `storecast follow` beside it: promotions, uploaded data sets.")
     ] = True,
+    web: Annotated[
+        bool,
+        typer.Option("--web", help="Show the web app beside it (`storecast web`), on port 8501 if free."),
+    ] = False,
 ) -> None:
     """Answer forecasts over HTTP until stopped; what happens goes to standard error, a JSON object a line.
 
@@ -37,8 +41,11 @@ def serve(
 
       storecast serve
 
+      storecast serve --web
+
       storecast serve --host 0.0.0.0 --port 8080 --no-follow
     """
+    from storecast.cli.web import address_of
     from storecast.service import jsonlog
     from storecast.service.server import Server, address, listen
     from storecast.settings import Settings
@@ -49,11 +56,15 @@ def serve(
     sock = listen(host, port)
     worker = make_worker(settings, host)
     worker.start()
-    child = _Follower(settings.name) if follow else None
+    children = [Child("follower", _FOLLOW, settings.name)] if follow else []
+    web_port = _free(host, _WEB_PORT) if web else None
 
     def started() -> None:
-        _tell(worker, address(sock), name)
-        if child is not None:
+        url = address(sock)
+        if web_port is not None:
+            children.append(Child("web app", _WEB, host, str(web_port), url))
+        _tell(worker, url, name, None if web_port is None else address_of(host, web_port))
+        for child in children:
             child.start()
 
     def draining() -> None:
@@ -64,12 +75,25 @@ def serve(
             worker.app, sock, drain_seconds=settings.drain_seconds, started=started, draining=draining
         ).serve_on_socket()
     finally:
-        if child is not None:
+        for child in children:
             child.stop()
         worker.close()
 
 
-def _tell(worker: Worker, url: str, name: str | None) -> None:
+def _free(host: str, port: int) -> int:
+    """This port, or any where it is taken."""
+    from storecast.errors import SetupError
+    from storecast.service.server import listen
+
+    try:
+        sock = listen(host, port)
+    except SetupError:
+        sock = listen(host, 0)
+    with sock:
+        return int(sock.getsockname()[1])
+
+
+def _tell(worker: Worker, url: str, name: str | None, web: str | None) -> None:
     """Where it listens, and a line to try it with."""
     champion = worker.service.holder.champion
     if champion is None:
@@ -83,44 +107,7 @@ def _tell(worker: Worker, url: str, name: str | None) -> None:
         )
         key = " -H 'Authorization: Bearer sc_...'" if len(worker.ring) else ""
         screen.print(f"Try:  curl{key} {shlex.quote(url + path)}")
+    if web is not None:
+        screen.print(f"Open  {web}  in a browser")
     screen.print("Ctrl-C ends it.")
     sys.stdout.flush()
-
-
-class _Follower:
-    """``storecast follow`` as a child: started again where it ends, ended where this process does."""
-
-    def __init__(self, name: str) -> None:
-        self._name, self._stopping = name, threading.Event()
-        self._child: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._keep, name="follower", daemon=True)
-
-    def start(self) -> None:
-        """Start the child."""
-        self._thread.start()
-
-    def _keep(self) -> None:
-        pause = 1.0
-        while not self._stopping.is_set():
-            started = time.monotonic()
-            # Its standard input is a pipe from here: however this process ends, the child notices. In a
-            # group of its own Ctrl-C does not reach it: it works on while the service drains.
-            self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-                [sys.executable, "-c", _CHILD, self._name], stdin=subprocess.PIPE, process_group=0
-            )
-            self._child.wait()
-            pause = 1.0 if time.monotonic() - started > 60.0 else min(2.0 * pause, 30.0)
-            self._stopping.wait(pause)
-
-    def stop(self) -> None:
-        """End the child, kindly first."""
-        self._stopping.set()
-        child = self._child
-        if child is not None and child.poll() is None:
-            child.terminate()
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-        if self._thread.is_alive():
-            self._thread.join(5)

@@ -8,6 +8,7 @@ earns, and it stays off below two years of history.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from storecast.forecasting.rolling import Rolling
 
-__all__ = ["FEATURES", "BoostingConfig", "Correction", "correct", "fit_correction"]
+__all__ = ["FEATURES", "BoostingConfig", "Correction", "correct", "fit_correction", "gain_shares"]
 
 Float = NDArray[np.float64]
 _STATES = ("level", "growth", "block_growth", "residual_4", "residual_13", "store_residual", "volatility")
@@ -154,3 +155,20 @@ def correct(point: Float, raw: Float, weight: float) -> Float:
     """``point`` x exp(weight x raw): the corrected forecast."""
     out: Float = np.where(point > 0, point * np.exp(weight * raw), point)
     return out
+
+
+def gain_shares(model: str, names: Sequence[str]) -> dict[str, float]:
+    """What each of ``names``, the columns of a model given as LightGBM text, earned of all that its splits
+    gained: shares that add up to 1, the largest first; empty without a model or a split."""
+    gained = dict.fromkeys(names, 0.0)
+    features: list[str] = []
+    for line in model.splitlines():
+        key, _, values = line.partition("=")
+        if key == "split_feature":
+            features = values.split()
+        elif key == "split_gain":
+            for at, gain in zip(features, values.split(), strict=True):
+                gained[names[int(at)]] += float(gain)
+    total = sum(gained.values())
+    ordered = sorted(gained.items(), key=lambda item: -item[1])
+    return {name: gain / total for name, gain in ordered} if total > 0 else {}

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from storecast.forecasting.backtest import Backtest
 from storecast.forecasting.baselines import BASELINES
 from storecast.forecasting.metrics import bias, coverage, mean_width, rmsse, wape, wmae
 from storecast.forecasting.panel import UNIQUE_ID, Y
 
-__all__ = ["BUCKETS", "as_dict", "horizon_bucket", "score", "score_by", "scores"]
+__all__ = ["BUCKETS", "as_dict", "group_scores", "horizon_bucket", "score", "score_by", "scores"]
 
 BUCKETS = ((1, 4), (5, 13), (14, 26), (27, 52))  # weeks ahead
 _METHODS = ("storecast", *BASELINES)
@@ -62,6 +63,34 @@ def score_by(rows: pd.DataFrame, by: pd.Series, levels: Sequence[float]) -> pd.D
     table["against-better-naive"] = table["wmae"] / better - 1.0
     table.index.name = str(by.name)
     return table.sort_values("against-better-naive", ascending=False)
+
+
+def group_scores(
+    rows: pd.DataFrame, by: pd.Series, levels: Sequence[float]
+) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]]]:
+    """Values of ``by`` in their order, and the figures of ``score`` of each, but for rmsse: in one pass, so
+    that thousands of groups take no longer than one. NaN where a group sold nothing."""
+    names, of = np.unique(by.to_numpy(), return_inverse=True)
+
+    def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(of, values, len(names)).astype(np.float64)
+
+    y, weight = rows[Y].to_numpy(dtype=np.float64), rows["weight"].to_numpy(dtype=np.float64)
+    count, weights, size = total(np.ones(len(y))), total(weight), total(np.abs(y))
+    out = {"rows": count}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for method in _METHODS:
+            suffix = "" if method == "storecast" else f":{method}"
+            error = rows[method].to_numpy(dtype=np.float64) - y
+            out[f"wmae{suffix}"] = total(weight * np.abs(error)) / weights
+            out[f"wape{suffix}"] = np.where(size > 0, total(np.abs(error)) / size, np.nan)
+            out[f"bias{suffix}"] = np.where(size > 0, total(error) / size, np.nan)
+        for level in levels:
+            low, high = rows[f"storecast-lo-{level:g}"].to_numpy(), rows[f"storecast-hi-{level:g}"].to_numpy()
+            within = ((y >= low) & (y <= high)).astype(np.float64)
+            out[f"coverage-{level:g}"] = 100.0 * total(within) / count
+            out[f"width-{level:g}"] = total(high - low) / count
+    return names, out
 
 
 def horizon_bucket(rows: pd.DataFrame) -> pd.Series:

@@ -130,6 +130,7 @@ class Follower:
             if stamp is not None and (stamp != self._stamp or self._due(now)):
                 self._look_again = False
                 self._reconcile()
+                self._mine.note(self.registry.versions(self.name))
                 self._looked = now
             self._stamp = stamp
         except (RegistryError, ArtifactError) as error:

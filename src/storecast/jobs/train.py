@@ -20,6 +20,7 @@ from storecast.forecasting.rolling import FIRST_ORIGIN
 from storecast.forecasting.scores import BUCKETS, scores
 from storecast.forecasting.state import to_state
 from storecast.jobs.checks import check_events, check_horizon
+from storecast.jobs.keepsakes import keepsakes
 from storecast.jobs.promote import promote
 from storecast.ports import ArtifactContent, ModelVersion, Registry, Releases, ReportWriter, RunReport
 
@@ -212,6 +213,7 @@ def _register(registry: Registry, report: RunReport, digest: str, pictures: dict
     config = forecaster.config
     metrics = {} if report.backtest is None else _metrics(report.backtest, config.model)
     more = {"metrics": metrics, "gate": gate.as_dict(), "calendar": calendar_state(report.calendar)}
+    more["planning"] = keepsakes(report.panel, report.backtest)
     return registry.register(
         report.name,
         content_of(forecaster, data_digest=digest, **more),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -72,6 +72,10 @@ class Releases(Protocol):
 
     def load(self, info: ReleaseInfo) -> ArtifactContent:
         """The artifact that ``info`` points to, every file checked; raises ``ArtifactError``."""
+        ...
+
+    def note(self, versions: Sequence[ModelVersion]) -> None:
+        """Keep the list of all registered versions, for whoever asks without the registry."""
         ...
 
     def stage(self, digest: str, fetch: Callable[[str], object]) -> ArtifactContent:

@@ -23,15 +23,19 @@ from storecast.service.openapi import install
 from storecast.service.problems import Problem, from_error, from_pydantic, reply
 from storecast.service.routes import (
     actuals,
+    around,
     backtests,
     datasets,
     explanations,
     forecasts,
     health,
     models,
+    monitoring,
+    overview,
     predictions,
     scoring,
     series,
+    session,
     whatif,
 )
 from storecast.service.rules import rules_of
@@ -50,10 +54,14 @@ _ROUTES = (
     whatif,
     explanations,
     series,
+    around,
+    overview,
     models,
     backtests,
     actuals,
     datasets,
+    monitoring,
+    session,
     scoring,
     health,
 )

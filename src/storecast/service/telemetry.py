@@ -101,6 +101,9 @@ class Telemetry:
         )
         for outcome in ("committed", "spooled", "refused"):
             self._entries.labels(outcome)
+        self._app = Counter(
+            "storecast_web_events", "What people did in the web app.", ("event", "page"), registry=r
+        )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._kinds: dict[str, Counter] = {}
 
@@ -139,6 +142,10 @@ class Telemetry:
             yield CounterMetricFamily("storecast_redis_failures", "Calls without an answer.", failures())
 
         self.registry.register(_Read(read))
+
+    def used(self, event: str, page: str) -> None:
+        """Somebody did something in the web app; both names are of closed lists."""
+        self._app.labels(event, page).inc()
 
     def page(self) -> bytes:
         """All metrics as Prometheus reads them."""

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from storecast.errors import ArtifactError, StorecastError
 from storecast.forecasting.plausible import smoke_forecast
-from storecast.ports import ArtifactContent, ReleaseInfo
+from storecast.ports import ArtifactContent, ModelVersion, ReleaseInfo
 from storecast.service.champion import Champion
 from storecast.service.problems import Problem
 
@@ -38,6 +38,10 @@ class PublishedVersions(Protocol):
         """The artifact that ``info`` points to, every file checked."""
         ...
 
+    def registered(self) -> list[ModelVersion]:
+        """All registered versions as last heard, newest first."""
+        ...
+
 
 class Holder:
     """``champion``: what serves, None before the first publication; ``refused``: why the version that is
@@ -54,6 +58,10 @@ class Holder:
         self.refused = ""
         self._stamp: bytes | None = None
         self._tried = 0.0
+
+    def registered(self) -> list[ModelVersion]:
+        """All registered versions as a follower heard of them last."""
+        return self._releases.registered()
 
     def serving(self) -> Champion:
         """What serves; raises a 503 problem before the first publication."""

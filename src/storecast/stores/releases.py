@@ -2,6 +2,7 @@
 
     <root>/champion.json            the pointer, replaced by an atomic rename
     <root>/versions/<digest>/       one artifact folder each, immutable
+    <root>/catalogue.json           all registered versions, when a follower looked last
     <root>/publish.lock             held while the pointer is replaced; never needed for reading
 
 Whoever reads sees one whole pointer, and behind it a whole folder whose digest the pointer names. A process
@@ -15,7 +16,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from storecast.errors import ArtifactError
 from storecast.ports import ArtifactContent, Earlier, ModelVersion, Move, Published, ReleaseInfo
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.locks import held
+from storecast.stores.release_catalogue import read_catalogue, write_catalogue
 from storecast.stores.release_pointer import (
     POINTER,
     DamagedPointerError,
@@ -75,6 +77,14 @@ class ReleaseFolder:
     def holds(self, digest: str) -> bool:
         """Whether a version with this digest lies here; whether it is whole is seen when it is loaded."""
         return self._folder(digest).is_dir()
+
+    def note(self, versions: Sequence[ModelVersion]) -> None:
+        """Keep the list of all registered versions, for whoever asks without the registry."""
+        write_catalogue(self._root, versions)
+
+    def registered(self) -> list[ModelVersion]:
+        """That list, newest first; empty before a follower has looked."""
+        return read_catalogue(self._root)
 
     def stage(self, digest: str, fetch: Callable[[str], object]) -> ArtifactContent:
         """The version with this digest, checked; ``fetch`` writes its folder where it is not there, or not

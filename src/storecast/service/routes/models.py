@@ -70,6 +70,16 @@ def make_router(service: Service) -> APIRouter:
 
     accepted = documented("ModelEventAnswer", text="Written down; the follower carries it out.", status=202)
 
+    @router.get(
+        "/v1/models/versions",
+        summary="All registered versions",
+        openapi_extra=declared("reader") | documented("VersionsAnswer"),
+    )
+    def versions() -> Response:
+        kept = ("version", "digest", "created", "tags", "metrics")
+        found = [{name: getattr(v, name) for name in kept} for v in service.holder.registered()]
+        return answer({"versions": found})
+
     @router.post(
         "/v1/models/promote",
         status_code=202,

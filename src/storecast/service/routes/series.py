@@ -16,17 +16,17 @@ from storecast.service.openapi import documented
 from storecast.service.problems import Wrong, invalid
 from storecast.service.rules import declared
 
-__all__ = ["make_router"]
+__all__ = ["make_router", "natural"]
 
 
-def _natural(name: str) -> list[tuple[int, int, str]]:
+def natural(name: str) -> list[tuple[int, int, str]]:
     """Sorts as people count: 2 before 10."""
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in re.split(r"(\d+)", name) if p]
 
 
 def _order(champion: Champion) -> list[int]:
     names = champion.views["series"].names
-    return sorted(range(len(names)), key=lambda i: _natural(names[i]))
+    return sorted(range(len(names)), key=lambda i: natural(names[i]))
 
 
 def _item(champion: Champion, at: int) -> dict[str, object]:

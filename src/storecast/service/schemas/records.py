@@ -24,6 +24,7 @@ __all__ = [
     "OverrideAnswer",
     "OverridesAnswer",
     "SeriesAnswer",
+    "VersionsAnswer",
 ]
 
 
@@ -131,6 +132,22 @@ class ModelsAnswer(Struct):
     refused: str
 
 
+class RegisteredVersion(Struct):
+    """A version of the registry: ``metrics`` of its back-test, ``tags`` such as model, cutoff and gate."""
+
+    version: int
+    digest: str
+    created: str
+    tags: dict[str, str]
+    metrics: dict[str, float]
+
+
+class VersionsAnswer(Struct):
+    """All that may be promoted, newest first, as the follower heard of them last; empty before it looked."""
+
+    versions: list[RegisteredVersion]
+
+
 class ModelEventAnswer(Struct):
     """A move of the champion, done or asked for; times are ISO 8601, UTC."""
 
@@ -157,12 +174,19 @@ class EventsAnswer(Struct):
 
 class BacktestsAnswer(Struct):
     """How the version that serves did on weeks it had not seen: ``metrics`` by name, the ``gate``'s
-    verdict; both empty where it was trained without them."""
+    verdict, and ``tables`` of the same figures by store, horizon, week ahead, holiday, type and series, as
+    lists by column; empty where it was trained without them. ``boosting_weight``: how much of what its trees
+    say is applied, 0 without trees; ``importance``: what each of their inputs earned, shares of 1."""
 
     model: Model
     cutoff: str
     metrics: dict[str, float]
     gate: dict[str, Any]
+    cutoffs: list[str]
+    horizon: int | None
+    tables: dict[str, dict[str, list[str | float | None]]]
+    boosting_weight: float
+    importance: dict[str, float]
 
 
 class ActualsAnswer(Struct):

@@ -1,0 +1,206 @@
+"""How quick the web app is: its first page in a browser, a change of store, and many sessions at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.data import load_sales
+from benchmarks.machine import machine, versions
+from benchmarks.protocol import Session
+from benchmarks.tables import facts, markdown_table, write_results
+from storecast.errors import SetupError
+
+__all__ = ["CHROMIUM", "add_arguments", "run", "serving"]
+
+CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
+_DRAWN = """() => document.querySelector('[data-test-script-state="notRunning"]')
+  && document.querySelector('[data-testid="stMetric"]') && document.querySelector('canvas')"""
+_CHANGES, _FIRST = 15, 5
+_THINK = 2.0  # seconds a person looks at a chart before the next choice
+_ABOUT = """First page: from asking for the address in a new browser (Chromium without a screen, nothing
+cached) until the first page shows its figures, lists and the chart; the first one after the app has started,
+and the median of those after it. Store change: the forecast page of another store, seconds from the
+browser's message until the app has sent all of the page, asked over the app's own protocol; the app asks the
+service for the forecast, history, reasons and back-test of that store and none of it was asked before. Many
+sessions: each opens the forecast page, and changes the store again and again after looking at it for two
+seconds. Service, app and the sessions share the machine."""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(home: Path, words: Sequence[str], alive: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A command that listens, from when it answers until the end of the block."""
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-c", "from storecast.cli import main; main()", *words, "--port", str(port)]
+    with (home / f"{words[0]}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env={**os.environ, "STORECAST_HOME": str(home)}, stdout=log, stderr=log
+        )
+    try:
+        ends = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(url + alive, timeout=2).close()
+                break
+            except OSError as error:
+                if process.poll() is not None or time.monotonic() > ends:
+                    text = (home / f"{words[0]}.log").read_text(errors="replace")
+                    raise SetupError(f"`storecast {words[0]}` did not start.", found=text[-500:]) from error
+                time.sleep(0.1)
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _first_pages(url: str, chromium: str) -> list[float]:
+    """Seconds of the first page, each in a browser of its own."""
+    from playwright.sync_api import sync_playwright
+
+    found = []
+    with sync_playwright() as playwright:
+        for _ in range(1 + _FIRST):
+            browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
+            page = browser.new_page()
+            began = time.perf_counter()
+            page.goto(url)
+            page.wait_for_function(_DRAWN, timeout=60_000)
+            found.append(time.perf_counter() - began)
+            browser.close()
+    return found
+
+
+def _changes(url: str, stores: Sequence[str], think: float, number: int) -> list[float]:
+    """Seconds of each change of store in one session; the page's first drawing is not one."""
+    found = []
+    with Session(url) as session:
+        session.look("forecast", f"series={stores[0]}")
+        for i in range(number):
+            time.sleep(think)
+            seconds, _ = session.look("forecast", f"series={stores[(1 + i) % len(stores)]}")
+            found.append(seconds)
+    return found
+
+
+def _together(url: str, stores: Sequence[str], sessions: int, number: int) -> list[float]:
+    """The same in several sessions at one time, which begin within the time of one look."""
+    found: list[float] = []
+    failed: list[BaseException] = []
+
+    def person(i: int) -> None:
+        time.sleep(_THINK * i / sessions)
+        order = [*stores[i % len(stores) :], *stores[: i % len(stores)]]
+        try:
+            found.extend(_changes(url, order, _THINK, number))
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    people = [threading.Thread(target=person, args=(i,)) for i in range(sessions)]
+    for one in people:
+        one.start()
+    for one in people:
+        one.join()
+    if failed:
+        raise RuntimeError(f"{len(failed)} of {sessions} sessions failed: {failed[0]!r}") from failed[0]
+    return found
+
+
+def _memory_mb(process: subprocess.Popen[bytes]) -> float:
+    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return float(line.split()[1]) / 1024.0
+    return float("nan")
+
+
+def _cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _share(values: Sequence[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be chosen."""
+    parser.add_argument("--sessions", type=int, default=20, help="at one time")
+    parser.add_argument("--changes", type=int, default=_CHANGES, help="of store, in each session")
+
+
+def run(args: argparse.Namespace, root: Path, build: Path) -> None:
+    """Measure, and write ``webapp.md`` and ``webapp.json``."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SetupError("There is no browser to measure with.", remedy="apt-get install chromium")
+    sales = load_sales("store", args.data, build)
+    home = build / "webapp"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    train = [sys.executable, "-c", "from storecast.cli import main; main()", "train", str(sales.path)]
+    subprocess.run(
+        train, env={**os.environ, "STORECAST_HOME": str(home)}, check=True, capture_output=True, text=True
+    )
+    stores = [str(key) for key in sorted(set(sales.frame["unique_id"]), key=lambda k: (len(k), k))]
+    found: dict[str, Any] = {"date": args.date, "machine": machine(), "data": sales.label}
+    found["versions"] = versions(["streamlit", "uvicorn", "httpx"])
+    with (
+        serving(home, ["serve", "--no-follow"], "/healthz") as (service, _),
+        serving(home, ["web", "--service", service], "/_stcore/health") as (url, app),
+    ):
+        pages = _first_pages(url, chromium)
+        found["first_page_after_start_s"], found["first_page_s"] = pages[0], statistics.median(pages[1:])
+        cpu = _cpu_seconds(app)
+        alone = _changes(url, stores, 0.1, args.changes)
+        found["change_cpu_s"] = (_cpu_seconds(app) - cpu) / (1 + args.changes)
+        found["memory_one_mb"] = _memory_mb(app)
+        together = _together(url, stores, args.sessions, args.changes)
+        found["memory_many_mb"] = _memory_mb(app)
+    found |= {"sessions": args.sessions, "changes": args.changes}
+    for name, values in (("alone", alone), ("together", together)):
+        found[f"change_{name}_median_s"] = statistics.median(values)
+        found[f"change_{name}_p95_s"] = _share(values, 0.95)
+    partial = (args.sessions, args.changes) != (20, _CHANGES)
+    name = "webapp" if sales.label.startswith("the real") else "webapp-sample"
+    write_results(build if partial else args.out, name, _text(found), found)
+
+
+def _text(found: dict[str, Any]) -> str:
+    rows = [
+        ["first page, first after the app's start", f"{found['first_page_after_start_s']:.2f} s", ""],
+        ["first page", f"{found['first_page_s']:.2f} s", ""],
+        ["store change, alone"]
+        + [f"{found[f'change_alone_{which}_s']:.3f} s" for which in ("median", "p95")],
+        ["store change, CPU of the app", f"{found['change_cpu_s']:.3f} s", ""],
+        [f"store change, {found['sessions']} sessions"]
+        + [f"{found[f'change_together_{which}_s']:.3f} s" for which in ("median", "p95")],
+        ["memory of the app, one session", f"{found['memory_one_mb']:.0f} MB", ""],
+        [f"memory of the app, {found['sessions']} sessions", f"{found['memory_many_mb']:.0f} MB", ""],
+    ]
+    return "\n\n".join(
+        [
+            "# The web app",
+            _ABOUT.replace("\n", " "),
+            f"{found['data']}. " + facts(found["date"], found["machine"], found["versions"]),
+            markdown_table(["", "median", "95 %"], rows),
+        ]
+    )

@@ -1,0 +1,165 @@
+"""What a planner is shown beside forecasts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from storecast.service.schemas.common import Model
+from storecast.service.schemas.forecasts import By, Horizon, Key
+
+__all__ = [
+    "AccuracyAnswer",
+    "AroundAnswer",
+    "AroundRequest",
+    "InputsAnswer",
+    "OverviewAnswer",
+    "SessionAnswer",
+    "UsageReport",
+]
+
+
+class Limits(Struct):
+    """What one request may hold."""
+
+    upload_bytes: int
+    json_bytes: int
+    rows: int
+
+
+class SessionAnswer(Struct):
+    """Who asks, and what may be asked; ``open``: there are no keys, so that everybody on this machine is an
+    operator; ``name``: the model's."""
+
+    caller: str
+    role: Literal["reader", "planner", "operator"]
+    open: bool
+    service: str
+    name: str
+    unit: str
+    limits: Limits
+
+
+class UsageReport(Struct, forbid_unknown_fields=True, frozen=True):
+    """One thing that was done in the web app."""
+
+    event: Literal["session", "page", "upload", "prediction", "download", "scenario"]
+    page: Literal["overview", "forecast", "upload", "form", "what-if", "compare", "model", "monitoring"]
+
+
+class AroundRequest(Struct, forbid_unknown_fields=True, frozen=True):
+    """Which ``series``, the latest ``weeks`` of history, and how many weeks ahead."""
+
+    series: Annotated[list[Key], Meta(min_length=1, max_length=200)]
+    by: By = "series"
+    weeks: Annotated[int, Meta(ge=1, le=2000)] = 104
+    horizon: Horizon = 13
+
+
+class Past(Struct):
+    """Weeks, and sales by series; null where a week is missing."""
+
+    ds: list[str]
+    y: dict[str, list[float | None]]
+
+
+class Ahead(Struct):
+    """Weeks ahead, ``last_year``: sales 52 weeks before, and the naive forecasts by name and series."""
+
+    ds: list[str]
+    last_year: dict[str, list[float | None]]
+    naives: dict[str, dict[str, list[float]]]
+
+
+class HolidayWeek(Struct):
+    """A week and the holidays in it."""
+
+    ds: str
+    name: str
+
+
+class AroundAnswer(Struct):
+    """What stands around forecasts; ``weeks``: all that this version forecasts."""
+
+    by: str
+    cutoff: str
+    unit: str
+    weeks: list[str]
+    history: Past
+    ahead: Ahead
+    calendar: list[HolidayWeek]
+
+
+class Latest(Struct):
+    """The last known week, what had been forecast for it in the back-test, and its 80 % band."""
+
+    ds: str
+    y: float
+    forecast: float
+    lo: float
+    hi: float
+
+
+class OverviewItem(Struct):
+    """One store or series; sums over the weeks asked for. ``last_year``, and ``change`` against it, are null
+    where a week of last year is missing; ``score``: the back-test's figures."""
+
+    unique_id: str
+    store: str
+    dept: str
+    forecast: float
+    naive: float | None
+    last_year: float | None
+    change: float | None
+    type: str | None
+    size: float | None
+    latest: Latest | None
+    score: dict[str, float | None] | None
+
+
+class OverviewTotal(Struct):
+    """All together."""
+
+    forecast: float
+    last_year: float | None
+
+
+class OverviewAnswer(Struct):
+    """Everything there is, in the order people count."""
+
+    model: Model
+    cutoff: str
+    first: str
+    last: str
+    unit: str
+    by: str
+    total: OverviewTotal
+    rows: list[OverviewItem]
+
+
+class InputsAnswer(Struct):
+    """Values of the classic form that are likely in a week: those of the same week a year ago for what has a
+    season, the latest known for what has none; null where the data had none. ``holiday``: its name."""
+
+    store: str
+    date: str
+    holiday: str
+    holiday_flag: int
+    temperature: float | None
+    fuel_price: float | None
+    cpi: float | None
+    unemployment: float | None
+
+
+class AccuracyAnswer(Struct):
+    """What the version that serves said of weeks after its cutoff, against the actuals uploaded since: in
+    ``all`` (null without actuals) and of each of the ``weeks`` with its ``ds``. Figures are rows, sold,
+    forecast, error and naive_error (means, dollars), bias (share of sales), coverage-80 and coverage-95
+    (percent)."""
+
+    model: Model
+    cutoff: str
+    unit: str
+    all: dict[str, float | None] | None
+    weeks: list[dict[str, float | str | None]]

@@ -1,0 +1,143 @@
+"""Smaller charts: what changed a number, some series over a year, figures by weeks ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from storecast.webapp.charts import Spec, axes, palette
+from storecast.webapp.words import Words
+
+__all__ = ["by_week", "changes", "lines"]
+
+
+def changes(
+    steps: Sequence[tuple[str, float, str]], words: Words, alt: str, *, key: str | None = None
+) -> None:
+    """Bars from zero to the right and left: title, dollars and their text for each."""
+    colours = palette()
+    _, x = axes(words)
+    values = [{"title": t, "dollars": d, "text": s, "kind": "more" if d > 0 else "less"} for t, d, s in steps]
+    scale = {"domain": ["more", "less"], "range": [colours["forecast"], colours["year"]]}
+    bar = {"field": "dollars", **x, "scale": {"zero": True, "padding": 60}}
+    spec = {
+        "data": {"values": values},
+        "height": {"step": 34},
+        "encoding": {
+            "y": {
+                "field": "title",
+                "type": "nominal",
+                "sort": None,
+                "title": None,
+                "axis": {"labelLimit": 300},
+            },
+            "x": bar,
+            "tooltip": [{"field": "title", "title": "Step"}, {"field": "text", "title": "Change"}],
+        },
+        "layer": [
+            {
+                "mark": {"type": "bar", "height": {"band": 0.65}},
+                "encoding": {"color": {"field": "kind", "type": "nominal", "scale": scale, "legend": None}},
+            },
+            {
+                "transform": [{"filter": "datum.dollars > 0"}],
+                "mark": {"type": "text", "align": "left", "dx": 4, "color": colours["history"]},
+                "encoding": {"text": {"field": "text"}},
+            },
+            {
+                "transform": [{"filter": "datum.dollars <= 0"}],
+                "mark": {"type": "text", "align": "right", "dx": -4, "color": colours["history"]},
+                "encoding": {"text": {"field": "text"}},
+            },
+        ],
+    }
+    st.vega_lite_chart(spec, key=key, alt=alt)
+
+
+def lines(rows: Sequence[Mapping[str, Any]], *, alt: str, percent: bool = False, height: int = 320) -> None:
+    """Some series over weeks: rows of ``series``, ``ds``, ``value``, and texts ``Week`` and ``text``."""
+    legend = {
+        "orient": "top",
+        "symbolType": "stroke",
+        "symbolOpacity": 1,
+        "symbolStrokeWidth": 2,
+        "symbolSize": 250,
+    }
+    spec = {
+        "data": {"values": list(rows)},
+        "height": height,
+        "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 12, "opacity": 0.01}},
+        "encoding": {
+            "x": {"field": "ds", "type": "temporal", "title": None, "axis": {"format": "%b"}},
+            "y": {
+                "field": "value",
+                "type": "quantitative",
+                "title": None,
+                "axis": {"format": "%" if percent else "~s", "tickCount": 5},
+                "scale": {"zero": False},
+            },
+            "color": {"field": "series", "type": "nominal", "title": None, "legend": legend},
+            "strokeDash": {"field": "series", "type": "nominal", "title": None, "legend": legend},
+            "tooltip": [{"field": name, "title": name.capitalize()} for name in ("series", "Week", "text")],
+        },
+    }
+    st.vega_lite_chart(spec, alt=alt)
+
+
+def by_week(
+    rows: Sequence[Mapping[str, Any]],
+    words: Words | None,
+    title: str,
+    *,
+    alt: str,
+    marks: Sequence[float] = (),
+) -> None:
+    """Lines over weeks ahead: rows of ``series``, ``week``, ``value`` and its ``text``; shares without
+    ``words``, with a thin line at each of ``marks`` percent."""
+    colours = palette()
+    names = list(dict.fromkeys(row["series"] for row in rows))
+    kinds = [("forecast", [1, 0]), ("year", [6, 3]), ("naive", [2, 3])]
+    picked = [kinds[i % len(kinds)] for i in range(len(names))]
+    legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 150, "columnPadding": 6}
+    y: Spec = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": words is not None}}
+    y["axis"] = axes(words)[1]["axis"] if words else {"format": "%", "tickCount": 5}
+    line: Spec = {
+        "mark": {"type": "line", "strokeWidth": 2},
+        "encoding": {
+            "color": {
+                "field": "series",
+                "scale": {"domain": names, "range": [colours[k] for k, _ in picked]},
+                "legend": legend,
+            },
+            "strokeDash": {
+                "field": "series",
+                "scale": {"domain": names, "range": [dash for _, dash in picked]},
+                "legend": legend,
+            },
+            "y": y,
+        },
+    }
+    points: Spec = {
+        "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.01},
+        "encoding": {
+            "y": y,
+            "tooltip": [
+                {"field": "week", "title": "Weeks ahead"},
+                {"field": "series", "title": " "},
+                {"field": "text", "title": title},
+            ],
+        },
+    }
+    promised: Spec = {
+        "data": {"values": [{"at": mark / 100.0} for mark in marks]},
+        "mark": {"type": "rule", "strokeWidth": 1, "color": colours["mark"]},
+        "encoding": {"y": {"field": "at", "type": "quantitative"}},
+    }
+    x = {"field": "week", "type": "quantitative", "title": "Weeks ahead", "axis": {"tickMinStep": 1}}
+    layers = [{**layer, "encoding": {"x": x, **layer["encoding"]}} for layer in (line, points)] + (
+        [promised] if marks else []
+    )
+    spec = {"data": {"values": list(rows)}, "height": 260, "layer": layers}
+    st.vega_lite_chart(spec, alt=alt)

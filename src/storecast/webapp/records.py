@@ -1,0 +1,101 @@
+"""What the service answers about versions: what serves, who moved it, how good it was and is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from storecast.webapp.answers import Model
+
+__all__ = ["Accuracy", "Backtests", "ModelEvent", "ModelEvents", "Models", "Registered", "Versions"]
+
+
+class Published(Struct):
+    """A version and how it came to serve."""
+
+    name: str
+    version: int
+    digest: str
+    model: str
+    kind: str
+    who: str
+    why: str
+    published_at: str
+
+
+class Earlier(Struct):
+    """A version that served before."""
+
+    version: int
+    digest: str
+    model: str
+
+
+class Models(Struct):
+    """What serves; ``refused``: why a published version does not."""
+
+    champion: Published | None
+    earlier: list[Earlier]
+    refused: str
+
+
+class Registered(Struct):
+    """A version of the registry."""
+
+    version: int
+    created: str
+    tags: dict[str, str]
+    metrics: dict[str, float | None]
+
+
+class Versions(Struct):
+    """All that may be promoted, newest first; empty before a follower has looked."""
+
+    versions: list[Registered]
+
+
+class ModelEvent(Struct):
+    """A move of the champion, done or asked for."""
+
+    id: str
+    at: str
+    kind: str
+    who: str
+    why: str
+    from_version: int | None
+    to_version: int | None
+    state: str
+    finished: str | None
+    error: str
+
+
+class ModelEvents(Struct):
+    """Moves, newest first."""
+
+    events: list[ModelEvent]
+    next: str | None
+
+
+class Backtests(Struct):
+    """How the version did on weeks it had not seen; ``tables`` by store, horizon and so on, where kept."""
+
+    model: Model
+    cutoff: str
+    metrics: dict[str, float]
+    gate: dict[str, Any]
+    cutoffs: list[str] = field(default_factory=list)
+    horizon: int | None = None
+    tables: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
+    boosting_weight: float = 0.0
+    importance: dict[str, float] = field(default_factory=dict)
+
+
+class Accuracy(Struct):
+    """Forecasts against the actuals that came since; ``all`` None without any."""
+
+    model: Model
+    cutoff: str
+    unit: str
+    all: dict[str, float | None] | None
+    weeks: list[dict[str, Any]]

@@ -1,0 +1,68 @@
+"""The model's page: card, back-test, and moves by an operator's key."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Site, barriers, running, settled, shot, storecast
+
+
+def test_the_card_says_what_serves_and_how_good_it_was(site: Site) -> None:
+    """Version, gate's reason, errors beside both naives, coverage, and what matters in its trees."""
+    judged = httpx.get(f"{site.service.url}/v1/backtests", trust_env=False).json()
+    page = site.browse("/model")
+    expect(page.get_by_text("Version 1 of storecast")).to_be_visible()
+    expect(page.get_by_text(judged["gate"]["reason"])).to_be_visible()
+    expect(page.get_by_text(f"${judged['metrics']['wmae']:,.0f}").first).to_be_visible()
+    for title in ("Back-test", "What matters in its boosting part", "Versions"):
+        expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(page.get_by_text(f"80 % bands held {judged['metrics']['coverage-80']:.1f} %")).to_be_visible()
+    shot(page, "model")
+    assert barriers(page) == []
+
+
+@pytest.fixture
+def two_versions(browser: Browser, trained: Path, tmp_path: Path) -> Iterator[Site]:
+    """A site with keys and a second version that serves, and its follower."""
+    home = tmp_path / "home"
+    shutil.copytree(trained, home, ignore=shutil.ignore_patterns("log-*", "*.db-wal", "*.db-shm"))
+    storecast("train", str(home / "sales.csv"), "--model", "naive-growth", home=home)
+    storecast("keys", "issue", "--role", "reader", "--name", "first", home=home)
+    with running(browser, home, follow=True) as made:
+        yield made
+
+
+def test_an_operator_moves_with_a_reason_and_a_reader_only_looks(two_versions: Site) -> None:
+    """Moves back and forth are carried out within seconds, the page follows, and history says who and why."""
+    site = two_versions
+    page = site.browse("/model", cookies={"storecast_key": site.key("reader")})
+    expect(page.get_by_text("Version 2 of storecast")).to_be_visible()
+    expect(page.get_by_text("your key looks on")).to_be_visible()
+    assert page.get_by_role("button", name="Roll back").count() == 0
+    operator = site.key("operator")
+    page = site.browse("/model", cookies={"storecast_key": operator})
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_text("Give a reason")).to_be_visible()
+    page.get_by_label("Reason").last.fill("too wide at Christmas")
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_text("Version 1 of storecast")).to_be_visible(timeout=60_000)
+    settled(page)
+    expect(page.get_by_text("Done: back to")).to_be_visible()
+    shot(page, "model-moved")
+    page.get_by_role("combobox", name="Version").click()
+    page.get_by_role("option", name=re.compile("^2: naive-growth, mean error")).click()
+    page.get_by_label("Reason").first.fill("for the comparison")
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("Version 2 of storecast")).to_be_visible(timeout=60_000)
+    told = httpx.get(
+        f"{site.service.url}/v1/events", headers={"authorization": f"Bearer {operator}"}, trust_env=False
+    )
+    moves = [(e["kind"], e["to_version"], e["state"]) for e in told.json()["events"][:2]]
+    assert moves == [("promote", 2, "done"), ("rollback", 1, "done")]

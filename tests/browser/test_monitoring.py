@@ -1,0 +1,51 @@
+"""The monitoring page: nothing known is said plainly, and actuals that arrive are counted."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from storecast.webapp.pages.monitoring import counts
+from tests.browser.conftest import Site, barriers, shot
+
+
+def test_metrics_are_read_with_their_labels() -> None:
+    """Samples of one name, with labels, escaped ones as well; others and comments are passed over."""
+    text = (
+        '# HELP a_total x\na_total{k="v",l="w x"} 2.0\na_totals{k="v"} 5.0\nb 1.0\na_total{k="q\\"r"} 1e3\n'
+    )
+    assert counts(text, "a_total") == [({"k": "v", "l": "w x"}, 2.0), ({"k": 'q\\"r'}, 1000.0)]
+
+
+def test_without_actuals_it_says_so(site: Site) -> None:
+    """No accuracy is made up; use and health are there."""
+    page = site.browse("/monitoring")
+    expect(page.get_by_text("No actuals yet")).to_be_visible()
+    expect(page.get_by_text("A version serves")).to_be_visible()
+    shot(page, "monitoring")
+    assert barriers(page) == []
+
+
+def test_actuals_that_arrive_are_set_against_the_forecasts(own_site: Site) -> None:
+    """Mean error and what the bands held are those of a plain loop over the service's own forecasts."""
+    url = own_site.service.url
+    asked = httpx.get(f"{url}/v1/forecasts?horizon=2&levels=80,95", trust_env=False).json()["forecasts"]
+    rows = [
+        {"unique_id": r["unique_id"], "ds": r["ds"], "y": round(r["storecast"] * (0.8 if i % 3 else 1.01), 2)}
+        for i, r in enumerate(asked)
+    ]
+    done = httpx.post(f"{url}/v1/actuals", json={"actuals": rows}, trust_env=False)
+    assert done.status_code == 200, done.text
+    errors = [abs(r["storecast"] - a["y"]) for r, a in zip(asked, rows, strict=True)]
+    inside = [
+        r["storecast-lo-80"] <= a["y"] <= r["storecast-hi-80"] for r, a in zip(asked, rows, strict=True)
+    ]
+    found = httpx.get(f"{url}/v1/monitoring/accuracy", trust_env=False).json()["all"]
+    assert found["rows"] == len(rows)
+    assert found["error"] == pytest.approx(sum(errors) / len(errors), abs=0.01)
+    assert found["coverage-80"] == pytest.approx(100 * sum(inside) / len(inside))
+    page = own_site.browse("/monitoring")
+    expect(page.get_by_text(f"${sum(errors) / len(errors):,.0f}").first).to_be_visible()
+    assert page.get_by_text("No actuals yet").count() == 0
+    shot(page, "monitoring-actuals")

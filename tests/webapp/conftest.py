@@ -1,0 +1,85 @@
+"""Pages without a browser: Streamlit's own AppTest on the real service, on versions of several kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from storecast.forecasting.backtest import backtest, rolling_cutoffs
+from storecast.forecasting.calendar import US_RETAIL
+from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
+from storecast.forecasting.state import to_state
+from storecast.jobs.keepsakes import keepsakes
+from storecast.ports import ArtifactContent
+from storecast.stores.artifacts import ArtifactFolders
+from storecast.webapp import frame
+from storecast.webapp.client import shared_http
+from storecast.webapp.config import web_config
+from tests.service.conftest import Made, Running, make_panel, publish, running
+
+Look = Callable[..., AppTest]
+
+
+def _made(folder: Path, *, departments: bool, judged: bool) -> Made:
+    panel = make_panel(departments=departments)
+    forecaster = Forecaster.fit(panel, ForecasterConfig(horizon=20))
+    arrays, texts, meta = to_state(forecaster)
+    if judged:
+        config = ForecasterConfig(horizon=8)
+        result = backtest(panel, config, rolling_cutoffs(panel.weeks, 8, 2, 8), US_RETAIL)
+        meta = {**meta, "planning": keepsakes(panel, result), "metrics": {}, "gate": {"passed": True}}
+    digest = ArtifactFolders().save(ArtifactContent(arrays, texts, meta), str(folder))
+    return Made(panel, forecaster, folder, digest)
+
+
+@pytest.fixture(scope="session")
+def departments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service whose version forecasts departments and kept its back-test."""
+    home = tmp_path_factory.mktemp("departments")
+    publish(home, _made(home / "made", departments=True, judged=True), 1)
+    with running(home) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service whose version kept nothing but its forecasts, as those trained on short histories do."""
+    home = tmp_path_factory.mktemp("bare")
+    publish(home, _made(home / "made", departments=False, judged=False), 1)
+    with running(home) as made:
+        yield made
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> Iterator[Look]:
+    """``look(service, page, name=value ...)``: the page at that address."""
+
+    def draw(page: str) -> None:
+        import streamlit as st
+
+        from storecast.webapp import frame, navigation
+
+        st.session_state["_page"] = page
+        navigation.menu()
+        visitor = frame.visitor()
+        with frame.boundary(visitor.client):
+            next(p for p in navigation.PAGES if p.name == page).load()(visitor)
+
+    def at(service: Running, page: str, **query: Any) -> AppTest:
+        monkeypatch.setenv("STORECAST_SERVICE_URL", f"http://127.0.0.1:{service.port}")
+        web_config.cache_clear()
+        app = AppTest.from_function(draw, default_timeout=60, args=(page,))
+        for name, value in query.items():
+            app.query_params[name] = value
+        return app.run()
+
+    monkeypatch.setattr(frame, "_key", str)  # AppTest has no browser, hence no cookies
+    yield at
+    if web_config.cache_info().currsize:
+        shared_http(web_config().service_url).close()
+    shared_http.cache_clear()
+    web_config.cache_clear()
