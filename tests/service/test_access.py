@@ -32,7 +32,8 @@ EXPECTED = {
     "GET /v1/explanations, GET /v1/series, GET /v1/series/history, GET /v1/models, GET /v1/events, "
     "GET /v1/events/{event_id}, GET /v1/backtests, GET /v1/actuals, GET /v1/overrides, GET /v1/scenarios, "
     "GET /v1/scenarios/{scenario_id}, GET /v1/scenarios/{scenario_id}/answer, POST /invocations, "
-    "GET /metrics",
+    "GET /metrics, POST /v1/around, GET /v1/inputs, GET /v1/overview, GET /v1/session, POST /v1/usage, "
+    "GET /v1/models/versions, GET /v1/monitoring/accuracy",
     "planner": "POST /v1/backtests, POST /v1/actuals, POST /v1/overrides, POST /v1/scenarios, "
     "PUT /v1/scenarios/{scenario_id}, DELETE /v1/scenarios/{scenario_id}, POST /v1/datasets, "
     "GET /v1/datasets, GET /v1/datasets/{dataset_id}, GET /v1/datasets/{dataset_id}/contents, "

@@ -77,8 +77,9 @@ def _around(champion: Champion, asked: AroundRequest, unit: str) -> dict[str, ob
     }
 
 
-def _inputs(champion: Champion, store: str, date: str) -> dict[str, object]:
-    week = champion.week(date, "date")
+def _inputs(champion: Champion, store: str, asked: str | None) -> dict[str, object]:
+    week = champion.week(asked, "date") if asked else 0
+    date = champion.weeks[week]
     champion.view("store").find(store, "store")
     calendar = calendar_of(champion.facts.get("calendar", {}))
     day = champion.forecaster.weeks.astype("datetime64[D]")[[week]]
@@ -125,7 +126,10 @@ def make_router(service: Service) -> APIRouter:
     )
     def inputs(
         store: Annotated[Series, Query(description="A store.", examples=["1"])],
-        date: Annotated[str, Query(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2012-11-02"])],
+        date: Annotated[
+            str | None,
+            Query(pattern=r"^\d{4}-\d{2}-\d{2}$", description="A week ahead, the first without."),
+        ] = None,
     ) -> Response:
         return answer(_inputs(service.holder.serving(), store, date))
 
