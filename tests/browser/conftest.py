@@ -141,15 +141,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home folder with a champion: of the real store file where it is, else of the sample."""
-    home = tmp_path_factory.mktemp("trained")
+def sales(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sales at store level: the real file where it is, else the sample."""
     named = os.environ.get("STORECAST_REAL_DATA", "")
-    data = Path(named) / "Walmart_Sales.csv"
-    if not named:
-        data = home / "sales.csv"
-        storecast("sample", str(data), home=home)
-    storecast("train", str(data), home=home)
+    if named:
+        return Path(named) / "Walmart_Sales.csv"
+    folder = tmp_path_factory.mktemp("sales")
+    storecast("sample", str(folder / "sales.csv"), home=folder)
+    return folder / "sales.csv"
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, sales: Path) -> Path:
+    """A home folder with a champion."""
+    home = tmp_path_factory.mktemp("trained")
+    storecast("train", str(sales), home=home)
     return home
 
 

@@ -29,11 +29,11 @@ def test_the_card_says_what_serves_and_how_good_it_was(site: Site) -> None:
 
 
 @pytest.fixture
-def two_versions(browser: Browser, trained: Path, tmp_path: Path) -> Iterator[Site]:
+def two_versions(browser: Browser, trained: Path, sales: Path, tmp_path: Path) -> Iterator[Site]:
     """A site with keys and a second version that serves, and its follower."""
     home = tmp_path / "home"
     shutil.copytree(trained, home, ignore=shutil.ignore_patterns("log-*", "*.db-wal", "*.db-shm"))
-    storecast("train", str(home / "sales.csv"), "--model", "naive-growth", home=home)
+    storecast("train", str(sales), "--model", "naive-growth", home=home)
     storecast("keys", "issue", "--role", "reader", "--name", "first", home=home)
     with running(browser, home, follow=True) as made:
         yield made
