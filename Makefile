@@ -16,7 +16,7 @@ LOCKER := build/locker
 SYSTEMS := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin
 UV_PIN = $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate $(ARGS)
-UV_COMPILE = $(UV_PIN) --extra web --group build
+UV_COMPILE = $(UV_PIN) --extra web --extra s3 --group build
 RIVALS := benchmarks/rivals/requirements
 
 MAKEFLAGS += --no-print-directory
