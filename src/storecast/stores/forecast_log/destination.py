@@ -143,8 +143,7 @@ class Destination:
         except BaseException as error:
             self.trouble = first_line(error)
             if not self.writable:  # has the disk of the spool space again?
-                with self._lock:
-                    self._spool.append([])
+                self._spool.check_room()
                 self.writable = True
             raise
 

@@ -27,6 +27,7 @@ _MAGIC = b"\x93SClog1\n"
 _HEAD = struct.Struct("<8sIII")
 _DECODER = msgspec.msgpack.Decoder(list[Entry])
 _PARKED = "parked.jsonl"
+_ROOM = bytes(256 * 1024)  # more than a group under load usually takes
 
 
 def _sync_folder(folder: Path) -> None:
@@ -126,13 +127,7 @@ class Spool:
         """
         payload = msgspec.msgpack.encode(entries)
         data = _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload), len(entries)) + payload
-        if self.end + len(data) > self._limit:
-            raise LogError(
-                "the database of the forecast log is away, and its spool is full",
-                where=str(self.path),
-                expected=f"at most {self._limit} bytes",
-                remedy="start the database again: the spool then empties by itself",
-            )
+        self._check_limit(len(data))
         try:
             os.lseek(self.handle, self.end, os.SEEK_SET)
             _write_all(self.handle, data)
@@ -142,6 +137,27 @@ class Spool:
             raise
         self.end += len(data)
         self.entries += len(entries)
+
+    def _check_limit(self, more: int) -> None:
+        if self.end + more > self._limit:
+            raise LogError(
+                "the database of the forecast log is away, and its spool is full",
+                where=str(self.path),
+                expected=f"at most {self._limit} bytes",
+                remedy="start the database again: the spool then empties by itself",
+            )
+
+    def check_room(self) -> None:
+        """Raise as ``append`` would for a group of some size; leaves nothing behind."""
+        self._check_limit(len(_ROOM))
+        path = self.path.with_suffix(".room")
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            path.unlink()
+            _write_all(handle, _ROOM)
+            os.fdatasync(handle)
+        finally:
+            os.close(handle)
 
     def clear(self) -> None:
         """Forget everything: it is in the database."""
