@@ -9,7 +9,19 @@ import typer
 from rich.text import Text
 
 from storecast import __version__
-from storecast.cli import data, follow, forecasting, keys, log, models, run_all, serving, training, web
+from storecast.cli import (
+    actuals,
+    data,
+    follow,
+    forecasting,
+    keys,
+    log,
+    models,
+    run_all,
+    serving,
+    training,
+    web,
+)
 from storecast.cli.output import errors
 from storecast.errors import StorecastError
 
@@ -31,6 +43,7 @@ app.command("train")(training.train)
 app.command("backtest")(training.backtest)
 app.command("forecast")(forecasting.forecast)
 app.command("explain")(forecasting.explain)
+app.command("actuals")(actuals.actuals)
 app.add_typer(models.app, name="models")
 app.command("serve")(serving.serve)
 app.command("follow")(follow.follow)

@@ -91,6 +91,7 @@ def run(
             created=batch.clock().isoformat(timespec="seconds"),
             events=tuple(batch.events(events)),
             releases=batch.releases(settings, request.name),
+            alone=lambda: batch.alone_with(settings, request.name, "storecast run"),
             advance=advance,
         )
     if as_json:

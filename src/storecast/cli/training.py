@@ -85,6 +85,7 @@ def train(
             events=batch.events(events),
             writer=batch.report_writer(command()),
             releases=batch.releases(settings, request.name),
+            alone=lambda: batch.alone_with(settings, request.name, "storecast train"),
             advance=advance,
         )
     if as_json:

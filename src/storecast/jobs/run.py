@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Protocol
@@ -60,6 +61,7 @@ def run(
     created: str,
     events: tuple[Event, ...] = (),
     releases: Releases | None = None,
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext,
     advance: Callable[[str, float], None],
 ) -> RunResult:
     """Train on the sales at ``path``; write forecasts, back-test and report into ``folder``, which is
@@ -76,6 +78,7 @@ def run(
         events=events,
         writer=writer,
         releases=releases,
+        alone=alone,
         advance=advance,
     )
     advance("Write", 0.0)

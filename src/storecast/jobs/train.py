@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -86,18 +87,38 @@ def train(
     events: Sequence[Event] = (),
     writer: ReportWriter | None = None,
     releases: Releases | None = None,
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext,
     advance: Callable[[str, float], None] = _NO_ADVANCE,
 ) -> TrainResult:
     """Read the sales at ``path``, fit, judge, register, promote and publish in ``releases``.
 
-    Raises DataError, RequestError, RegistryError or ArtifactError, each before the long work where it can be
-    known. What serves is the model if it beats both naives beyond noise, else the better naive; both are
-    registered.
+    The long work is done ``alone``, which raises ConflictError where another makes a version just now. Raises
+    DataError, RequestError, RegistryError or ArtifactError, each before the long work where it can be known.
+    What serves is the model if it beats both naives beyond noise, else the better naive; both are registered.
     """
     check_horizon(request.config.horizon)
     data = source.read(path)
     panel = Panel.from_frame(data.panel)
     check_events(events, panel)
+    with alone():
+        return _trained(
+            data, panel, registry, path, request, calendar, created, events, writer, releases, advance
+        )
+
+
+def _trained(
+    data: SalesData,
+    panel: Panel,
+    registry: Registry,
+    path: str,
+    request: TrainRequest,
+    calendar: Calendar,
+    created: str,
+    events: Sequence[Event],
+    writer: ReportWriter | None,
+    releases: Releases | None,
+    advance: Callable[[str, float], None],
+) -> TrainResult:
     registry.champion(request.name)  # a registry that cannot be reached is known now, not after the fits
     judged = _judged(panel, request, calendar, events, lambda share: advance("Back-test", share))
     gate = _gate(judged, panel, request)

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storecast.errors import ArtifactError
+from storecast.errors import ArtifactError, ConflictError
 
-__all__ = ["FileLock", "held"]
+__all__ = ["FileLock", "alone", "held"]
 
 _PAUSE = 0.01
 
@@ -49,6 +49,13 @@ class FileLock:
         self._handle = handle
         return True
 
+    def holder(self) -> str:
+        """The note that whoever took it last has left; empty where there is none."""
+        try:
+            return self._path.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return ""
+
     def free(self) -> None:
         """Give the lock up, if it is ours."""
         if self._handle is not None:
@@ -78,6 +85,27 @@ def held(path: Path, seconds: float) -> Iterator[None]:
                 remedy="see which process holds the lock, end it, and try again",
             )
         time.sleep(_PAUSE)
+    try:
+        yield
+    finally:
+        lock.free()
+
+
+@contextmanager
+def alone(path: Path, what: str, note: str) -> Iterator[None]:
+    """The lock on ``path`` during the block, for work on ``what`` that two must not do at once.
+
+    ``note`` says who we are. Raises ``ConflictError`` at once, naming the holder, where another has it.
+    """
+    lock = FileLock(path)
+    if not lock.take(note):
+        raise ConflictError(
+            f"{what} is being worked on already",
+            where=str(path),
+            expected="one command at a time that makes a new version",
+            found=lock.holder() or "another process",
+            remedy="wait for its end and look at what it made before you try again",
+        )
     try:
         yield
     finally:

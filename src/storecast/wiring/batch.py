@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from storecast.settings import Settings
 from storecast.stores.calendars import country_calendar, file_calendar
 from storecast.stores.event_files import read_events
 from storecast.stores.frames import FrameFiles, check_target, write_bytes
+from storecast.stores.locks import alone
 from storecast.stores.registry import MlflowRegistry
 from storecast.stores.releases import ReleaseFolder
 from storecast.stores.sales_files import SalesFiles
@@ -30,6 +33,7 @@ from storecast.stores.sample_files import SampleFiles
 from storecast.wiring import places
 
 __all__ = [
+    "alone_with",
     "asked_calendar",
     "calendar",
     "check_outputs",
@@ -49,9 +53,16 @@ __all__ = [
 _NO_END = np.timedelta64(3650, "D")  # an event without a last week goes on
 
 
-def sales_files(sheet: str | None, dayfirst: bool | None) -> SalesSource:
-    """Sales data on files; options as on the command line."""
-    return SalesFiles(sheet=sheet, dayfirst=dayfirst)
+def sales_files(sheet: str | None, dayfirst: bool | None, *, least_weeks: int = 2) -> SalesSource:
+    """Sales data on files; options as on the command line. ``least_weeks``: 1 where a new week is enough."""
+    return SalesFiles(sheet=sheet, dayfirst=dayfirst, least_weeks=least_weeks)
+
+
+def alone_with(settings: Settings, name: str, command: str) -> AbstractContextManager[None]:
+    """Nobody else makes a version of ``name`` meanwhile; raises ``ConflictError`` where somebody does."""
+    process = f"process {os.getpid()} on {socket.gethostname()}"
+    note = f"{command} by {user()}, {process}, since {clock():%Y-%m-%d %H:%M:%S} UTC"
+    return alone(places.model_lock(settings, name), f"the model {name}", note)
 
 
 def registry(settings: Settings) -> Registry:

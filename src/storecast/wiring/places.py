@@ -10,7 +10,7 @@ from storecast.settings import Settings
 from storecast.stores.releases import ReleaseFolder
 from storecast.stores.serving_history import check_name
 
-__all__ = ["home", "log_url", "release_folder", "release_root"]
+__all__ = ["home", "log_url", "model_lock", "release_folder", "release_root"]
 
 
 def home(settings: Settings) -> Path:
@@ -34,3 +34,10 @@ def release_root(settings: Settings, name: str) -> Path:
 def release_folder(settings: Settings, name: str, clock: Callable[[], datetime]) -> ReleaseFolder:
     """The release folder of the model ``name``."""
     return ReleaseFolder(release_root(settings, name), clock=clock)
+
+
+def model_lock(settings: Settings, name: str) -> Path:
+    """The lock of whoever makes a new version of the model ``name``; raises ``RegistryError`` where it is no
+    name."""
+    check_name(name)
+    return settings.home.resolve() / "locks" / f"{name}.lock"

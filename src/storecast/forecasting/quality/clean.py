@@ -108,10 +108,10 @@ def _stray_years(rows: SalesRows, days: Int) -> list[Finding]:
     ]
 
 
-def _one_date(rows: SalesRows) -> list[Finding]:
-    """A refusal where all rows have one and the same date: no order of day and month can be told from it."""
+def _one_date(rows: SalesRows, least_weeks: int) -> list[Finding]:
+    """A refusal where all rows have one and the same date, or none, and more weeks are asked for."""
     given = rows.dates.codes[~rows.dates.blank[rows.dates.codes]]
-    if len(given) and (given != given[0]).any():
+    if len(given) and (least_weeks < 2 or (given != given[0]).any()):
         return []
     what = (
         f"All rows have the same date, {rows.dates.texts[given[0]]}." if len(given) else "No row has a date."
@@ -131,14 +131,16 @@ def _one_date(rows: SalesRows) -> list[Finding]:
     ]
 
 
-def _settle(rows: SalesRows, dayfirst: bool | None, findings: list[Finding]) -> tuple[SalesRows, Int]:
+def _settle(
+    rows: SalesRows, dayfirst: bool | None, least_weeks: int, findings: list[Finding]
+) -> tuple[SalesRows, Int]:
     """Rows sorted by series and week, repeated ones dropped, and the days of their weeks."""
     blank = rows.dates.blank[rows.dates.codes]
     # A blank date repeats nothing: every such row gets a key of its own.
     rows = rows.take(
         _drop_repeated(rows, np.where(blank, -np.arange(len(blank)) - 1, rows.dates.codes), findings)
     )
-    if too_short := _one_date(rows):
+    if too_short := _one_date(rows, least_weeks):
         findings += too_short
         return rows, np.zeros(len(rows.lines), dtype=np.int64)
     column = rows.spelled.get(DS)
@@ -159,18 +161,19 @@ def _settle(rows: SalesRows, dayfirst: bool | None, findings: list[Finding]) -> 
     return rows.take(keep), days[keep]
 
 
-def clean_rows(rows: SalesRows, *, dayfirst: bool | None = None) -> Cleaned:
+def clean_rows(rows: SalesRows, *, dayfirst: bool | None = None, least_weeks: int = 2) -> Cleaned:
     """Settle the dates, drop and repair what one reading alone explains, and report all the rest.
 
     Nothing is filled: a missing week stays missing. Rows without sales after the last sale of all are the
-    known future. Where a finding refuses the data, both frames are empty.
+    known future. Where a finding refuses the data, both frames are empty. ``least_weeks``: 1 where the rows
+    go on what is known already, such as the new week's.
     """
 
     def refused() -> bool:
         return any(f.severity == "refused" for f in findings)
 
     findings = _value_findings(rows)
-    rows, days = _settle(rows, dayfirst, findings)
+    rows, days = _settle(rows, dayfirst, least_weeks, findings)
     if refused():
         return Cleaned(findings)
     y, column = rows.columns[Y], rows.spelled.get(DS)
@@ -185,7 +188,9 @@ def clean_rows(rows: SalesRows, *, dayfirst: bool | None = None) -> Cleaned:
     y, column = rows.columns[Y], rows.spelled.get(Y)
     sold = ~np.isnan(y)
     ahead = ~sold & (days > (days[sold].max() if sold.any() else UNKNOWN)) & bool(sold.any())
-    findings += coverage_findings(rows.file, column, rows.lines, rows.names, rows.series, days, y, ahead)
+    findings += coverage_findings(
+        rows.file, column, rows.lines, rows.names, rows.series, days, y, ahead, least_weeks
+    )
     if refused():
         return Cleaned(findings)
     return Cleaned(findings, to_frame(rows, days, sold), to_frame(rows, days, ahead).drop(columns=Y))

@@ -34,11 +34,12 @@ def coverage_findings(
     days: Int,
     y: Float,
     ahead: NDArray[np.bool_],
+    least_weeks: int = 2,
 ) -> list[Finding]:
     """Findings on sorted rows (n,) whose weeks are settled; ``ahead``: known future rows.
 
-    Refused: no sales at all, a series without any, fewer than two weeks. Warned: weeks without sales, sales
-    in a unit so large that cents are coarse.
+    Refused: no sales at all, a series without any, fewer than ``least_weeks``. Warned: weeks without sales,
+    sales in a unit so large that cents are coarse.
     Told: gaps, short and constant series, negative sales, future rows.
     """
     out: list[Finding] = []
@@ -68,7 +69,7 @@ def coverage_findings(
             )
         ]
     weeks = np.unique(days[sold])
-    if len(weeks) < 2:
+    if len(weeks) < least_weeks:
         return [
             Finding.at(
                 "refused",

@@ -79,10 +79,13 @@ def _digest(files: Sequence[RawFile]) -> str:
     return hashlib.sha256(b"".join(name + b"\0" + digest for name, digest in parts)).hexdigest()
 
 
-def read_sales(path: str | Path, *, sheet: str | None = None, dayfirst: bool | None = None) -> SalesData:
+def read_sales(
+    path: str | Path, *, sheet: str | None = None, dayfirst: bool | None = None, least_weeks: int = 2
+) -> SalesData:
     """Read and check the sales at ``path``: a CSV, zip, XLSX or Parquet file, or a folder.
 
-    ``sheet`` names the sheet of a workbook; ``dayfirst`` settles the order of day and month beforehand.
+    ``sheet`` names the sheet of a workbook; ``dayfirst`` settles the order of day and month beforehand;
+    ``least_weeks`` as in ``clean_rows``.
     Raises ``SalesRefusedError`` (a ``DataError``), all reasons in its ``findings``.
     """
     path = Path(path)
@@ -91,7 +94,7 @@ def read_sales(path: str | Path, *, sheet: str | None = None, dayfirst: bool | N
     key = UNIQUE_ID if UNIQUE_ID in columns.at else STORE
     require(table.file, table.header, columns, table.header_line, (key, DS, Y))
     rows, more = parse_rows(table, columns)
-    cleaned = clean_rows(rows, dayfirst=dayfirst)
+    cleaned = clean_rows(rows, dayfirst=dayfirst, least_weeks=least_weeks)
     findings = [*findings, *more, *cleaned.findings]
     if cleaned.refused:
         raise SalesRefusedError(_located(findings, table.file))
@@ -109,9 +112,11 @@ def _located(findings: Sequence[Finding], file: str) -> list[Finding]:
 class SalesFiles:
     """``SalesSource`` on files: how to read them is settled once."""
 
-    def __init__(self, *, sheet: str | None = None, dayfirst: bool | None = None) -> None:
-        self.sheet, self.dayfirst = sheet, dayfirst
+    def __init__(
+        self, *, sheet: str | None = None, dayfirst: bool | None = None, least_weeks: int = 2
+    ) -> None:
+        self.sheet, self.dayfirst, self.least_weeks = sheet, dayfirst, least_weeks
 
     def read(self, path: str | Path) -> SalesData:
         """See ``read_sales``."""
-        return read_sales(path, sheet=self.sheet, dayfirst=self.dayfirst)
+        return read_sales(path, sheet=self.sheet, dayfirst=self.dayfirst, least_weeks=self.least_weeks)
