@@ -1,15 +1,18 @@
-"""``storecast log``: what was answered leaves as Parquet, and goes when it is old."""
+"""``storecast log``: answers leave as Parquet and go when they are old; the record of events is verified."""
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pyarrow import parquet
+from sqlalchemy import text
 
-from storecast.stores.forecast_log import DatabaseLog
+from storecast.stores.forecast_log import Database, DatabaseLog
+from storecast.stores.forecast_log.model_events import ModelEventTable
 from tests.cli.calls import call
 from tests.log_worker import entry_of
 
@@ -82,3 +85,27 @@ def test_what_makes_no_sense_is_refused(logged: list[str], words: list[str], cod
     assert done.code == code
     assert says in done.err
     assert call("log", "prune", "--days", 30, "--json").json()["removed"] == 0
+
+
+def test_the_record_of_events_is_verified(home: Path) -> None:
+    """Whole, it says so and shows the hash to note; tampered with, it names the first bad entry and exits
+    with 1."""
+    home.mkdir()
+    database = Database(f"sqlite:///{home}/forecasts.db")
+    database.ensure_schema()
+    for why in ("good", "better"):
+        ModelEventTable(database).record("storecast", "promote", who="Ann", why=why, to_version=1)
+    found = call("log", "verify", "--json").json()
+    assert (found["whole"], found["entries"], found["faults"]) == (True, 2, [])
+    assert call("log", "verify", "--noted", found["head"]).code == 0
+    assert f"2 entries, the last with hash {found['head']}" in call("log", "verify").out
+    with database.write() as connection:
+        connection.execute(text("UPDATE model_events SET who = 'Eve' WHERE why = 'good'"))
+    database.close()
+    done = call("log", "verify")
+    assert (done.code, done.err) == (1, "")
+    assert "entry 1: the event was changed since: who" in done.out
+    assert "first at entry 1" in done.out
+    told = call("log", "verify", "--json")
+    assert (told.code, json.loads(told.out)["whole"]) == (1, False)
+    assert call("log", "verify", "--noted", "0" * 63 + "1").code == 1

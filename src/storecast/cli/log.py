@@ -1,10 +1,10 @@
-"""``storecast log``: the answers that were given, as Parquet; and how long they are kept."""
+"""``storecast log``: answers as Parquet, how long they are kept; whether the model events are as written."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,14 @@ from storecast.cli.options import Json
 from storecast.cli.output import print_json, screen
 from storecast.errors import RequestError
 
+if TYPE_CHECKING:
+    from storecast.stores.forecast_log.event_chain import ChainReport
+
 __all__ = ["app"]
 
-app = typer.Typer(help="Export the forecast log, or remove old entries from it.", no_args_is_help=True)
+app = typer.Typer(
+    help="Export the forecast log, remove old entries, verify the model events.", no_args_is_help=True
+)
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
@@ -95,3 +100,46 @@ def prune(
         print_json({"removed": count, "before": f"{end:%Y-%m-%dT%H:%M:%SZ}"})
         return
     screen.print(f"Removed {count:,} answers of before {end:%Y-%m-%d %H:%M} UTC.")
+
+
+@app.command()
+def verify(
+    noted: Annotated[
+        str, typer.Option(metavar="HASH", help="A hash shown earlier, which must still be in the record.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """See whether the record of model events is as it was written: nothing changed, removed or slipped in.
+
+    Exits with 1 and names the first bad entry where it is not. Note the hash it shows elsewhere, and give it
+    next time: then a record that was cut off or written anew shows too.
+
+    Examples:
+
+      storecast log verify
+
+      storecast log verify --noted 5f0c2b7d --json
+    """
+    from storecast.settings import Settings
+    from storecast.wiring.logs import verify_events
+
+    found = verify_events(Settings(), noted=noted)
+    if as_json:
+        faults = [vars(fault) for fault in found.faults]
+        print_json({**vars(found), "whole": not faults, "faults": faults})
+    else:
+        for fault in found.faults:
+            entry = "" if fault.number is None else f"entry {fault.number}: "
+            about = f" (event {fault.event})" if fault.event else ""
+            screen.print(f"{entry}{fault.what}{about}")
+        screen.print(_verdict(found))
+    if found.faults:
+        raise typer.Exit(1)
+
+
+def _verdict(found: ChainReport) -> str:
+    if found.faults:
+        first = found.faults[0]
+        where = "" if first.number is None else f", first at entry {first.number}"
+        return f"The record of model events was tampered with: {len(found.faults)} faults{where}."
+    return f"The record of model events is whole: {found.entries} entries, the last with hash {found.head}."

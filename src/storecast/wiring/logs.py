@@ -1,15 +1,16 @@
-"""The forecast log as its keeper sees it: exported, and thinned out."""
+"""The forecast log as its keeper sees it: exported, thinned out, and its model events verified."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from storecast.settings import Settings
+from storecast.stores.forecast_log.event_chain import ChainReport, verify
 from storecast.stores.forecast_log.export import Exported, export
 from storecast.stores.forecast_log.records import ForecastTable
 from storecast.wiring.serving import database
 
-__all__ = ["export_log", "prune_log"]
+__all__ = ["export_log", "prune_log", "verify_events"]
 
 
 def export_log(settings: Settings, folder: Path, *, since: int | None, until: int | None) -> Exported:
@@ -27,5 +28,14 @@ def prune_log(settings: Settings, *, before: int) -> int:
     opened = database(settings)
     try:
         return ForecastTable(opened).prune(before=before)
+    finally:
+        opened.close()
+
+
+def verify_events(settings: Settings, *, noted: str = "") -> ChainReport:
+    """Whether the record of model events is as it was written; ``noted``: a hash that must be in it."""
+    opened = database(settings)
+    try:
+        return verify(opened, noted=noted)
     finally:
         opened.close()

@@ -1,4 +1,4 @@
-"""Model events: what was done to the champion, and what the follower is asked to do."""
+"""Model events: what was done to the champion, and what the follower is asked to do; all of it is chained."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import insert, update
 
 from storecast.ports.records import ModelEvent
 from storecast.stores.forecast_log.database import Database
+from storecast.stores.forecast_log.event_chain import Sealer, append
 from storecast.stores.forecast_log.ids import id_maker
 from storecast.stores.forecast_log.queries import claim, page, pick, still_mine
 from storecast.stores.forecast_log.tables import model_events
@@ -17,10 +18,13 @@ __all__ = ["ModelEventTable"]
 
 
 class ModelEventTable:
-    """The port ``ModelEvents`` on a database; ``clock``: nanoseconds since 1970."""
+    """The port ``ModelEvents`` on a database; ``clock``: nanoseconds since 1970; ``sealer``: of the chain."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, database: Database, *, clock: Callable[[], int] = time.time_ns, sealer: Sealer | None = None
+    ) -> None:
         self._database, self._clock, self._new_id = database, clock, id_maker(clock)
+        self._sealer = sealer
 
     def record(
         self,
@@ -51,6 +55,7 @@ class ModelEventTable:
     def _add(self, event: ModelEvent) -> ModelEvent:
         with self._database.write() as connection:
             connection.execute(insert(model_events).values(vars(event) | {"worker": "", "lease_until": 0}))
+            append(connection, event, self._sealer)
         return event
 
     def claim(self, worker: str, *, lease: float) -> ModelEvent | None:
@@ -79,7 +84,11 @@ class ModelEventTable:
         query = update(model_events).where(*still_mine(model_events, key, worker))
         with self._database.write() as connection:
             done = connection.execute(query.values({"finished": self._clock() // 1000, **values}))
-            return done.rowcount == 1
+            if done.rowcount != 1:
+                return False
+            ended = pick(model_events, ModelEvent).where(model_events.c.id == key)
+            append(connection, ModelEvent(*connection.execute(ended).one()), self._sealer)
+            return True
 
     def find(self, key: str) -> ModelEvent | None:
         """See ``ports.records.ModelEvents.find``."""

@@ -27,6 +27,8 @@ __all__ = [
     "api_keys",
     "dataset_parts",
     "datasets",
+    "event_chain",
+    "event_head",
     "forecasts",
     "jobs",
     "log_probe",
@@ -115,6 +117,27 @@ model_events = Table(
     Column("finished", BigInteger),
     Column("error", Text, nullable=False),
     Index(None, "state"),
+)
+
+# Every state of every event that was written, each with the hash of the one before; and the last one's.
+event_chain = Table(
+    "event_chain",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("event", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("sealer", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("seal", Text, nullable=False),
+)
+
+event_head = Table(
+    "event_head",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("hash", Text, nullable=False),
 )
 
 scenarios = Table(
