@@ -18,13 +18,16 @@ UV_PIN = $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 
   --no-header --no-annotate $(ARGS)
 UV_COMPILE = $(UV_PIN) --extra web --extra s3 --group build
 RIVALS := benchmarks/rivals/requirements
+# What checks the deployment, apart from the rest: 140 packages that nothing else needs.
+DEPLOY := .venv-deploy/.made
+DEPLOY_PINS := tools/deploy/requirements
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
 # `make -j clean setup` must not empty what it fills.
-ifneq (,$(filter clean format lock lock-rivals,$(MAKECMDGOALS)))
+ifneq (,$(filter clean format lock lock-rivals lock-deploy,$(MAKECMDGOALS)))
 .NOTPARALLEL:
 endif
 
@@ -32,7 +35,7 @@ endif
 help: ## list the targets
 	@echo 'Storecast: make TARGET'
 	@echo
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make run DATA=path     from a sales file, zip or folder; without DATA from sample data'
 	@echo '  make run SERVE=no      without starting service and web app at the end'
@@ -73,6 +76,26 @@ $(DEV): $(RUNTIME) requirements-dev.lock
 	@$(BIN)/python tools/install.py requirements-dev.lock
 	@touch $@
 
+.PHONY: setup-deploy
+setup-deploy: $(DEPLOY) ## make .venv-deploy: what checks and rehearses the deployment
+
+ifneq (sound,$(shell test -x .venv-deploy/bin/python && test "$$(cat .venv-deploy/.at 2>/dev/null)" = "$$(pwd -P)" && echo sound))
+DEPLOY_ANEW := deploy-anew
+endif
+
+.PHONY: deploy-anew
+deploy-anew:
+	@set -e; python="$(PYTHON)"; test -n "$$python"; \
+	echo "Making the virtual environment .venv-deploy"; \
+	"$$python" -m venv --clear .venv-deploy || { rm -rf .venv-deploy; exit 1; }; \
+	pwd -P > .venv-deploy/.at
+
+$(DEPLOY): $(DEPLOY_ANEW) $(DEPLOY_PINS).lock tools/deploy/groovy-linter
+	@echo "Installing the packages of $(DEPLOY_PINS).lock"
+	@.venv-deploy/bin/python tools/install.py $(DEPLOY_PINS).lock
+	@tools/deploy/groovy-linter .venv-deploy/node
+	@touch $@
+
 .PHONY: setup-ci
 setup-ci: ## install the system packages that the tests need (apt)
 	@tools/install-system-packages
@@ -93,6 +116,10 @@ e2e: $(DEV) ## run the long end-to-end tests
 
 .PHONY: check
 check: lint types contracts ## every static check: lint, types, contracts
+
+.PHONY: deploy-check
+deploy-check: $(DEPLOY) ## every static check of the deployment [ARGS="terraform policies"]
+	@.venv-deploy/bin/python -m tools.deploy.check $(ARGS)
 
 .PHONY: lint
 lint: $(DEV) ## ruff: rules and format
@@ -137,10 +164,14 @@ lock: $(LOCKER)/bin/uv ## re-make both locks, with hashes, and prove them for ev
 lock-rivals: $(LOCKER)/bin/uv ## re-make the lock of the benchmark's rivals
 	@$(UV_PIN) --output-file $(RIVALS).lock $(RIVALS).in
 
+.PHONY: lock-deploy
+lock-deploy: $(LOCKER)/bin/uv ## re-make the lock of what checks the deployment
+	@$(UV_PIN) --output-file $(DEPLOY_PINS).lock $(DEPLOY_PINS).in
+
 $(LOCKER)/bin/uv:
 	@"$(PYTHON)" -m venv $(LOCKER) && $(LOCKER)/bin/pip install -q uv
 
 .PHONY: clean
 clean: ## remove environments, caches and build output; never data or models
-	@rm -rf .venv .venv-bench build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-bench .venv-deploy build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
