@@ -21,7 +21,16 @@ from sqlalchemy import inspect, text
 
 from storecast.errors import ConflictError, DataError, LogError, RequestError, SetupError, StorecastError
 from storecast.ports import Entry, ForecastLog
-from storecast.ports.records import Actual, Actuals, ApiKey, ApiKeys, ForecastRecords, ModelEvents, Overrides
+from storecast.ports.records import (
+    Actual,
+    Actuals,
+    Against,
+    ApiKey,
+    ApiKeys,
+    ForecastRecords,
+    ModelEvents,
+    Overrides,
+)
 from storecast.ports.work import Datasets, Jobs, Scenarios
 from storecast.stores.forecast_log import Database, DatabaseLog, migrate
 from storecast.stores.forecast_log.actuals import ActualsTable
@@ -495,17 +504,32 @@ def test_two_uploads_of_actuals_at_once(world: World) -> None:
     assert list(actuals.each()) == rows
 
 
-def test_the_last_override_counts(world: World) -> None:
-    """One that is withdrawn counts no longer; all are kept with name and reason."""
+def test_overrides_are_rows_that_are_only_added(world: World) -> None:
+    """A statement is a row for each series and week, an undo is a row, and each row is undone once; the stamp
+    tells that there is something new."""
     overrides: Overrides = OverrideTable(world.database, clock=world.clock)
-    first = overrides.add("1_1", "2012-11-02", 5.0, who="Ann", why="sale")
-    other = overrides.add("2_1", "2012-11-02", 7.5, who="Bob", why="road works")
-    second = overrides.add("1_1", "2012-11-02", 6.0, who="Cem", why="a larger sale")
-    assert overrides.current() == [second, other]
-    assert overrides.current(["2_1", "9_9"]) == [other]
-    gone = overrides.add("1_1", "2012-11-02", None, who="Ann", why="no sale")
-    assert overrides.current() == [other]
-    assert overrides.history("1_1", "2012-11-02") == [gone, second, first]
+    empty = overrides.stamp()
+    about = [Against("1_1", "2012-11-02", 10.0, 9.0, 3), Against("1_2", "2012-11-09", 20.0, 19.0, 3)]
+    first = overrides.say(about, "percent", 5.0, who="Ann", why="sale", expires=77)
+    assert [(r.unique_id, r.ds, r.mode, r.value, r.who, r.why, r.expires) for r in first] == [
+        ("1_1", "2012-11-02", "percent", 5.0, "Ann", "sale", 77),
+        ("1_2", "2012-11-09", "percent", 5.0, "Ann", "sale", 77),
+    ]
+    assert [(r.model, r.naive, r.version) for r in first] == [(10.0, 9.0, 3), (20.0, 19.0, 3)]
+    other = overrides.say(about[:1], "value", 7.5, who="Bob", why="road works")
+    assert overrides.find(first[0].statement) == first
+    assert overrides.find(first[1].id) == first[1:]
+    assert overrides.stamp() != empty
+    gone = overrides.undo(first, who="Cem", why="no sale")
+    assert [(r.undoes, r.who, r.why, r.value) for r in gone] == [
+        (r.id, "Cem", "no sale", None) for r in first
+    ]
+    with pytest.raises(ConflictError):
+        overrides.undo(first[:1], who="Dan", why="again")
+    assert overrides.rows() == [*gone[::-1], *other, *first[::-1]]
+    assert overrides.rows(unique_ids=["1_2"], since="2012-11-03") == [gone[1], first[1]]
+    assert overrides.rows(limit=2, before=gone[1].id) == [gone[0], *other]
+    assert overrides.find(gone[0].id) == []
 
 
 def test_events_are_recorded_and_requests_carried_out(world: World) -> None:

@@ -35,6 +35,7 @@ EXPECTED = {
     "GET /metrics, POST /v1/around, GET /v1/inputs, GET /v1/overview, GET /v1/session, POST /v1/usage, "
     "GET /v1/models/versions, GET /v1/monitoring/accuracy",
     "planner": "POST /v1/backtests, POST /v1/actuals, POST /v1/overrides, POST /v1/scenarios, "
+    "POST /v1/overrides/{override_id}/undo, "
     "PUT /v1/scenarios/{scenario_id}, DELETE /v1/scenarios/{scenario_id}, POST /v1/datasets, "
     "GET /v1/datasets, GET /v1/datasets/{dataset_id}, GET /v1/datasets/{dataset_id}/contents, "
     "DELETE /v1/datasets/{dataset_id}, GET /v1/jobs, GET /v1/jobs/{job_id}",

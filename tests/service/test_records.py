@@ -1,4 +1,4 @@
-"""Actuals, overrides, versions and events: written once, read back, moved by asking."""
+"""Actuals, versions and events: written once, read back, moved by asking."""
 
 from __future__ import annotations
 
@@ -82,25 +82,6 @@ def test_the_same_upload_many_times_at_once(desk: Running) -> None:
         thread.join()
     assert sum(answer["inserted"] for answer in found) == 3
     assert sum(answer["unchanged"] for answer in found) == 21
-
-
-def test_overrides_count_until_they_are_withdrawn(desk: Running) -> None:
-    """The latest word on a series and week counts; null takes it back; what is not forecast cannot be
-    overridden."""
-    week = _week(desk)
-    say = {"series": "1", "date": week, "value": 500.0, "why": "a fair"}
-    made = desk.client.post("/v1/overrides", json=say)
-    assert made.status_code == 201
-    desk.client.post("/v1/overrides", json={**say, "value": 450.0})
-    (counts,) = desk.client.get("/v1/overrides").json()["overrides"]
-    assert (counts["value"], counts["why"], counts["unique_id"], counts["ds"]) == (450.0, "a fair", "1", week)
-    assert desk.client.get("/v1/overrides?series=2").json() == {"overrides": []}
-    desk.client.post("/v1/overrides", json={**say, "value": None})
-    assert desk.client.get("/v1/overrides").json() == {"overrides": []}
-    for wrong, field in (({"series": "9"}, "series"), ({"date": "1999-01-01"}, "date"), ({"why": ""}, "why")):
-        answer = desk.client.post("/v1/overrides", json={**say, **wrong})
-        assert answer.status_code == 422
-        assert field in [error["field"] for error in answer.json()["errors"]]
 
 
 def test_what_serves_and_what_served(desk: Running, versions: dict[str, Made]) -> None:

@@ -17,6 +17,7 @@ from storecast.cli import (
     keys,
     log,
     models,
+    override,
     run_all,
     serving,
     training,
@@ -45,6 +46,7 @@ app.command("forecast")(forecasting.forecast)
 app.command("explain")(forecasting.explain)
 app.command("actuals")(actuals.actuals)
 app.add_typer(models.app, name="models")
+app.add_typer(override.app, name="override")
 app.command("serve")(serving.serve)
 app.command("follow")(follow.follow)
 app.command("web")(web.web)

@@ -16,6 +16,7 @@ __all__ = [
     "Actual",
     "Actuals",
     "ActualsChange",
+    "Against",
     "ApiKey",
     "ApiKeys",
     "ForecastRecords",
@@ -117,7 +118,14 @@ class Actuals(Protocol):
 
 @dataclass(frozen=True)
 class Override:
-    """A person's word against a forecast: ``value`` for one series and week; None withdraws it."""
+    """A person's word against the forecast of one series and week, or an undo of one.
+
+    ``mode``: what ``value`` is, ``value`` (dollars instead), ``difference`` (dollars more) or ``percent``;
+    ``value`` None takes back all before it. ``expires``: when it counts no more, None for never;
+    ``statement``: id shared by all rows that were said at once; ``undoes``: id of the row that this one takes
+    back. ``model``, ``naive`` and ``version``: what the version that served then had forecast, for the score;
+    None where that is not known.
+    """
 
     id: str
     at: int
@@ -126,21 +134,62 @@ class Override:
     value: float | None
     who: str
     why: str
+    mode: str = "value"
+    expires: int | None = None
+    statement: str = ""
+    undoes: str | None = None
+    model: float | None = None
+    naive: float | None = None
+    version: int | None = None
+
+
+class Against(NamedTuple):
+    """One series and week that an override is about, and what was forecast for it."""
+
+    unique_id: str
+    ds: str
+    model: float | None = None
+    naive: float | None = None
+    version: int | None = None
 
 
 class Overrides(Protocol):
-    """Overrides are never changed: a later one counts."""
+    """Overrides are never changed: a later row counts, and an undo is a row."""
 
-    def add(self, unique_id: str, ds: str, value: float | None, *, who: str, why: str) -> Override:
-        """Record one."""
+    def say(
+        self,
+        about: Sequence[Against],
+        mode: str,
+        value: float | None,
+        *,
+        who: str,
+        why: str,
+        expires: int | None = None,
+    ) -> list[Override]:
+        """Record one statement, a row for each series and week, all or none."""
         ...
 
-    def current(self, unique_ids: Sequence[str] | None = None) -> list[Override]:
-        """Those that count, by series and week."""
+    def undo(self, rows: Sequence[Override], *, who: str, why: str) -> list[Override]:
+        """Take back each of ``rows``; raises ``ConflictError`` where one is undone already."""
         ...
 
-    def history(self, unique_id: str, ds: str) -> list[Override]:
-        """All for one series and week, newest first."""
+    def find(self, key: str) -> list[Override]:
+        """The row with this id, or all rows of the statement with it; without undos."""
+        ...
+
+    def stamp(self) -> object:
+        """What changes with every row."""
+        ...
+
+    def rows(
+        self,
+        *,
+        unique_ids: Sequence[str] | None = None,
+        since: str | None = None,
+        before: str | None = None,
+        limit: int | None = None,
+    ) -> list[Override]:
+        """All rows of weeks from ``since`` on, undos and undone ones too, newest first."""
         ...
 
 

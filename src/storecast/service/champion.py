@@ -18,6 +18,7 @@ from storecast.forecasting.hierarchy import cents
 from storecast.forecasting.intervals import Bands
 from storecast.forecasting.state import from_state
 from storecast.ports import ArtifactContent, ReleaseInfo
+from storecast.ports.records import Override
 from storecast.service.exogenous import Exogenous
 
 __all__ = ["BY", "Champion", "SeriesRows", "View", "check_levels", "column_names", "csv_cell"]
@@ -64,7 +65,11 @@ class SeriesRows:
 
 @dataclass(frozen=True)
 class View:
-    """One level of the hierarchy: ``names`` (S,), ``place`` of each, ``point`` and ``sigma`` (H, S)."""
+    """One level of the hierarchy: ``names`` (S,), ``place`` of each, ``point`` and ``sigma`` (H, S).
+
+    Where planners' overrides are in ``point``, ``model`` (H, S) is without them, and ``said``: place ->
+    week -> the overrides of that number, which are of its series where it is a sum.
+    """
 
     by: str
     names: list[str]
@@ -72,6 +77,8 @@ class View:
     point: Float
     sigma: Float
     bands: Bands
+    model: Float | None = None
+    said: Mapping[int, Mapping[int, tuple[Override, ...]]] = field(default_factory=dict)
 
     def find(self, name: str, where: str = "series") -> int:
         """The column of ``name``; raises RequestError naming the nearest known ones."""
@@ -89,20 +96,29 @@ class View:
 
     def columns(self, at: Int | slice, weeks: Int | slice, levels: Sequence[float]) -> list[Float]:
         """Dollars in the order of ``column_names``: (h, s) for slices, (r,) for places ``weeks`` and ``at``
-        of one length."""
+        of one length. A band moves by the dollars that overrides move its point; no limit goes below the
+        floor for that."""
         point, sigma = self.point[weeks, at], self.sigma[weeks, at]
         bands = Bands(self.bands.scale, self.bands.slopes, self.bands.quantiles, self.bands.floor[at])
         out = [point]
+        if self.model is None:
+            for level in levels:
+                low, high = bands.limits(point, sigma, level)
+                out += [cents(low), cents(high)]
+            return out
+        model = self.model[weeks, at]
+        move, floor = point - model, np.minimum(bands.floor, point)
         for level in levels:
-            low, high = bands.limits(point, sigma, level)
-            out += [cents(low), cents(high)]
+            low, high = bands.limits(model, sigma, level)
+            out += [cents(np.maximum(low + move, floor)), cents(np.maximum(high + move, floor))]
         return out
 
 
 @dataclass(frozen=True)
 class Champion:
     """One published version, ready to answer. ``info`` says which it is; ``head`` is that as JSON;
-    ``facts``: what was recorded with it (metrics, gate, calendar)."""
+    ``facts``: what was recorded with it (metrics, gate, calendar); ``plain``: the same without overrides,
+    where it is answered with some."""
 
     info: ReleaseInfo
     forecaster: Forecaster
@@ -111,6 +127,7 @@ class Champion:
     week_at: dict[str, int]
     head: bytes
     facts: Mapping[str, Any]
+    plain: Champion | None = None
     _rows: dict[tuple[str, int, tuple[float, ...]], SeriesRows] = field(default_factory=dict)
 
     @classmethod
@@ -199,7 +216,8 @@ class Champion:
         columns = [
             c.tolist() for c in view.columns(np.full(len(self.weeks), at), np.arange(len(self.weeks)), levels)
         ]
-        made = _as_text(view.names[at], self.weeks, columns, column_names(levels))
+        flags = {week: _flag(view, week, at) for week in view.said.get(at, ())}
+        made = _as_text(view.names[at], self.weeks, columns, column_names(levels), flags)
         if len(self._rows) >= _KEPT:
             self._rows.pop(next(iter(self._rows)), None)
         self._rows[key] = made
@@ -211,12 +229,25 @@ def _head(info: ReleaseInfo) -> bytes:
     return msgspec.json.encode(named)
 
 
-def _as_text(name: str, weeks: Sequence[str], columns: list[list[float]], names: Sequence[str]) -> SeriesRows:
+def _flag(view: View, week: int, at: int) -> str:
+    """What a row says of its overrides: the model's own number, and the id of a series' override."""
+    assert view.model is not None
+    ids = f',"override":"{view.said[at][week][0].id}"' if view.by == "series" else ""
+    return f',"storecast-model":{view.model.item(week, at)!r}{ids}'
+
+
+def _as_text(
+    name: str,
+    weeks: Sequence[str],
+    columns: list[list[float]],
+    names: Sequence[str],
+    flags: Mapping[int, str],
+) -> SeriesRows:
     key = msgspec.json.encode(name).decode()
     form = "".join(f',"{n}":%r' for n in names)
     rows = [
-        f'{{"unique_id":{key},"ds":"{week}","horizon":{h}{form % values}}}'.encode()
-        for h, (week, values) in enumerate(zip(weeks, zip(*columns, strict=True), strict=True), start=1)
+        f'{{"unique_id":{key},"ds":"{week}","horizon":{h + 1}{form % values}{flags.get(h, "")}}}'.encode()
+        for h, (week, values) in enumerate(zip(weeks, zip(*columns, strict=True), strict=True))
     ]
     cell = csv_cell(name)
     lines = [

@@ -17,6 +17,7 @@ from storecast.ports.work import Datasets, Jobs, Scenarios
 from storecast.service.calls import call_of
 from storecast.service.champion import Champion
 from storecast.service.kept import Kept
+from storecast.service.overridden import OverrideBook
 from storecast.service.telemetry import Telemetry
 from storecast.service.watcher import Holder
 
@@ -50,8 +51,9 @@ class Tables:
 
 @dataclass
 class Service:
-    """One worker. ``acknowledged`` turns the log's future into one of the running loop; ``clock`` gives
-    nanoseconds since 1970; ``chores``: what is called every so many seconds in a thread."""
+    """One worker. ``acknowledged`` turns the log's future into one of the running loop; ``book``: what
+    planners know better; ``clock`` gives nanoseconds since 1970; ``chores``: what is called every so many
+    seconds in a thread."""
 
     config: ServiceConfig
     holder: Holder
@@ -60,12 +62,19 @@ class Service:
     telemetry: Telemetry
     tables: Tables
     cache: Cache
+    book: OverrideBook
     clock: Callable[[], int] = time.time_ns
     chores: Mapping[Callable[[], None], float] = field(default_factory=dict)
     draining: bool = False
 
     def __post_init__(self) -> None:
         self.kept = Kept(self.cache)
+
+    def serving(self, overrides: bool = True) -> Champion:
+        """What serves, with the overrides that count now; raises a 503 problem before the first
+        publication."""
+        champion = self.holder.serving()
+        return self.book.over(champion) if overrides else champion
 
     async def record(
         self,

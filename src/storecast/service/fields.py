@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from storecast.service.calls import Reply
 from storecast.service.problems import Problem
@@ -17,6 +17,7 @@ __all__ = [
     "ID",
     "Before",
     "Body",
+    "Date",
     "Id",
     "Limit",
     "Name",
@@ -37,6 +38,7 @@ Before = Annotated[str | None, Query(pattern=ID, description="Go on before this 
 Limit = Annotated[int, Query(ge=1, le=500, description="Most to give.")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PLAIN)]
 Series = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PLAIN)]
+Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2012-11-02"])]
 Why = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PLAIN)]
 
 

@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.service.champion import column_names
+from storecast.ports.records import Override
+from storecast.service.champion import Champion, column_names
 from storecast.stores.forecast_log.blobs import RowsBlob
 
-__all__ = ["as_blob", "as_texts"]
+__all__ = ["as_blob", "as_inputs", "as_texts"]
 
 _ENCODE = msgspec.json.Encoder().encode
 _PIECE = 20_000  # rows compressed at a time
@@ -24,6 +25,27 @@ def as_texts(
     names = column_names(levels)
     forecast = _ENCODE({"ds": weeks, "storecast": columns[0]}).decode()
     return forecast, _ENCODE(dict(zip(names[1:], columns[1:], strict=True))).decode()
+
+
+def as_inputs(champion: Champion, said: Sequence[Override]) -> str:
+    """What an entry's ``inputs`` say of the overrides in its answer, so that it can be made again: id,
+    series, week, mode, value, and the model's own number; nothing where there are none."""
+    if not said:
+        return ""
+    series = champion.views["series"]
+    model = series.point if series.model is None else series.model
+    rows = [
+        {
+            "id": o.id,
+            "unique_id": o.unique_id,
+            "ds": o.ds,
+            "mode": o.mode,
+            "value": o.value,
+            "model": model.item(champion.week_at[o.ds], series.place[o.unique_id]),
+        }
+        for o in said
+    ]
+    return f',"overrides":{_ENCODE(rows).decode()}'
 
 
 def as_blob(

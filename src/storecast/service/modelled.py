@@ -12,7 +12,7 @@ from storecast.service.champion import Champion
 from storecast.service.classic import Gathered
 from storecast.service.context import Service
 from storecast.service.kept import Modelled
-from storecast.service.rows import Answered, answered, read_by
+from storecast.service.rows import Answered, answered, overridden, read_by
 from storecast.service.schemas.whatif import WhatIfRequest
 from storecast.service.whatif import Outcome, asks_the_model, what_if
 
@@ -25,7 +25,15 @@ _LOOKED_UP, _MODELLED = 4000, 200
 async def answered_rows(
     service: Service, request: Request, champion: Champion, rows: Gathered, levels: tuple[float, ...]
 ) -> Answered:
-    """The rows looked up, or answered by the model where it reads what is given."""
+    """The rows looked up, or answered by the model where it reads what is given; where a planner has spoken,
+    that stands, whatever is given."""
+    found = await _answered_rows(service, request, champion.plain or champion, rows, levels)
+    return found if champion.plain is None else overridden(champion, found, levels)
+
+
+async def _answered_rows(
+    service: Service, request: Request, champion: Champion, rows: Gathered, levels: tuple[float, ...]
+) -> Answered:
     if not read_by(champion, rows):
         with call_of(request).step("look-up"):
             if len(rows) > _LOOKED_UP:

@@ -9,13 +9,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from storecast.ports.records import Override
 from storecast.service.calls import Reply, call_of
 from storecast.service.champion import Champion, column_names
 from storecast.service.classic import GIVEN, LARGEST, Gathered
 from storecast.service.context import Service
-from storecast.service.logged import as_texts
+from storecast.service.logged import as_inputs, as_texts
 from storecast.service.modelled import answered_rows
-from storecast.service.rows import Answered, blob_of, csv_lines, json_lines, unused
+from storecast.service.overridden import shown
+from storecast.service.rows import Answered, blob_of, csv_lines, json_lines, said_in, unused
 from storecast.service.schemas.forecasts import ClassicRow
 
 __all__ = ["answer_lines", "predict", "predict_one"]
@@ -52,7 +54,7 @@ async def _log(
         id=entry,
         series="",
         rows=len(rows),
-        inputs=_ENCODE(inputs).decode(),
+        inputs=_ENCODE(inputs).decode()[:-1] + as_inputs(champion, said_in(champion, found)) + "}",
         digest=digest,
         blob=blob,
     )
@@ -83,14 +85,14 @@ async def predict(
     csv: bool,
 ) -> Response:
     """Answer ``rows``, after the answer is logged."""
-    if len(rows) <= _STEP and not csv:
-        entry, lines = await answer_lines(service, request, champion, rows, levels, "prediction")
-        head = _head(service, champion, entry, levels, unused(champion, rows))
-        return Reply(head + b",".join(lines) + b"]}")
     found = await answered_rows(service, request, champion, rows, levels)
     entry = await _log(service, request, champion, rows, found, levels, "prediction")
+    said = said_in(champion, found)
+    head = _head(service, champion, entry, levels, unused(champion, rows), said)
+    if len(rows) <= _STEP and not csv:
+        lines = json_lines(champion, found, levels)
+        return Reply(head + b",".join([lines[i] for i in found.of.tolist()]) + b"]}")
     if not csv:
-        head = _head(service, champion, entry, levels, unused(champion, rows))
 
         def as_json(some: Answered) -> list[bytes]:
             return json_lines(champion, some, levels)
@@ -99,9 +101,9 @@ async def predict(
     dept = champion.hierarchical
 
     def as_csv(some: Answered) -> list[bytes]:
-        return [line.encode() for line in csv_lines(champion, some, levels, dept)]
+        return [line.encode() for line in csv_lines(champion, some, levels, dept, bool(said))]
 
-    pieces = _in_turns(found, as_csv, _csv_head(dept, levels), b"", b"")
+    pieces = _in_turns(found, as_csv, _csv_head(dept, levels, bool(said)), b"", b"")
     return StreamingResponse(pieces, headers={**_CSV_HEADERS, "x-forecast-id": entry})
 
 
@@ -123,17 +125,26 @@ async def _in_turns(
     yield tail
 
 
-def _csv_head(dept: bool, levels: tuple[float, ...]) -> bytes:
-    return (",".join(["store", *(["dept"] if dept else []), "date", *column_names(levels)]) + "\n").encode()
+def _csv_head(dept: bool, levels: tuple[float, ...], both: bool) -> bytes:
+    more = ["storecast-model", "override"] if both else []
+    return (
+        ",".join(["store", *(["dept"] if dept else []), "date", *column_names(levels), *more]) + "\n"
+    ).encode()
 
 
 def _head(
-    service: Service, champion: Champion, entry: str, levels: tuple[float, ...], unused: Sequence[str]
+    service: Service,
+    champion: Champion,
+    entry: str,
+    levels: tuple[float, ...],
+    unused: Sequence[str],
+    said: Sequence[Override],
 ) -> bytes:
     return (
         f'{{"id":"{entry}","model":{champion.head.decode()},"cutoff":"{champion.cutoff}",'
         f'"unit":{_ENCODE(service.config.unit).decode()},"levels":{_ENCODE(levels).decode()},'
-        f'"unused":{_ENCODE(unused).decode()},"predictions":['
+        f'"unused":{_ENCODE(unused).decode()},'
+        f'"overrides":{_ENCODE([shown(o) for o in said]).decode()},"predictions":['
     ).encode()
 
 
@@ -162,6 +173,9 @@ async def predict_one(
     read = {n: float(value) for n, value in given.items() if model is not None and n in model.names}
     if read and by != "series":
         return None
+    said = champion.views[by].said.get(place, {}).get(week, ())
+    if said:  # a planner has spoken: what is given changes nothing
+        read = {}
     rows = champion.rows(by, place, levels)
     columns = [column[week] for column in rows.columns]
     if read:
@@ -181,11 +195,11 @@ async def predict_one(
         id=entry,
         series=champion.views[by].names[place],
         rows=1,
-        inputs=_ENCODE({"given": given, "unused": unused}).decode(),
+        inputs=_ENCODE({"given": given, "unused": unused}).decode()[:-1] + as_inputs(champion, said) + "}",
         forecast=forecast,
         bands=bands,
     )
-    head = _head(service, champion, entry, levels, unused)
+    head = _head(service, champion, entry, levels, unused, said)
     dept = b"" if row.dept is None else b',"dept":' + _ENCODE(str(row.dept))
     named = (head, b'{"store":', _ENCODE(str(row.store)), dept, b',"date":"', row.date.encode(), b'"')
     return Reply(b"".join((*named, values, b"]}")))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
 from storecast.service.problems import Problem, Wrong, invalid
 
-__all__ = ["pairs", "read_query", "wants_csv"]
+__all__ = ["pairs", "read_query", "wants_csv", "wants_overrides"]
 
 
 def pairs(request: Request) -> list[tuple[str, str]]:
@@ -47,3 +47,10 @@ def wants_csv(request: Request, given: str | None) -> bool:
             raise invalid([Wrong("format", "expected json or csv")])
         return given == "csv"
     return "text/csv" in request.headers.get("accept", "")
+
+
+def wants_overrides(query: Mapping[str, str]) -> bool:
+    """Whether planners' overrides are to be in the answer: yes, but for ``overrides=false``."""
+    if (given := query.get("overrides", "true").lower()) not in ("true", "false"):
+        raise invalid([Wrong("overrides", "expected true or false")])
+    return given == "true"

@@ -8,11 +8,22 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.service.champion import Champion, column_names, csv_cell
+from storecast.ports.records import Override
+from storecast.service.champion import Champion, View, column_names, csv_cell
 from storecast.service.classic import Gathered
 from storecast.service.logged import as_blob
 
-__all__ = ["Answered", "answered", "blob_of", "csv_lines", "json_lines", "read_by", "unused"]
+__all__ = [
+    "Answered",
+    "answered",
+    "blob_of",
+    "csv_lines",
+    "json_lines",
+    "overridden",
+    "read_by",
+    "said_in",
+    "unused",
+]
 
 Float = NDArray[np.float64]
 _ENCODE = msgspec.json.Encoder().encode
@@ -74,6 +85,51 @@ def answered(
     return Answered(view, place, week, of, columns)
 
 
+_VIEWS = ("series", "store")
+
+
+def _said(champion: Champion, found: Answered) -> dict[int, tuple[View, tuple[Override, ...]]]:
+    """Cell -> its view, and the overrides that are in its number."""
+    out: dict[int, tuple[View, tuple[Override, ...]]] = {}
+    for number, by in enumerate(_VIEWS):
+        view = champion.views.get(by)
+        if view is None or not view.said:
+            continue
+        here = np.flatnonzero((found.view == number) & np.isin(found.place, list(view.said)))
+        for cell in here.tolist():
+            if said := view.said[int(found.place[cell])].get(int(found.week[cell])):
+                out[cell] = (view, said)
+    return out
+
+
+def overridden(champion: Champion, found: Answered, levels: tuple[float, ...]) -> Answered:
+    """What planners said in place of what was ``found``."""
+    said = _said(champion, found)
+    if not said:
+        return found
+    columns = [column.copy() for column in found.columns]
+    for cell, (view, _) in said.items():
+        at, week = found.place[cell : cell + 1], found.week[cell : cell + 1]
+        for column, part in zip(columns, view.columns(at, week, levels), strict=True):
+            column[cell] = part[0]
+    return Answered(found.view, found.place, found.week, found.of, columns)
+
+
+def said_in(champion: Champion, found: Answered) -> list[Override]:
+    """The overrides that are in these rows, each once."""
+    return list({o.id: o for _, said in _said(champion, found).values() for o in said}.values())
+
+
+def _flags(champion: Champion, found: Answered) -> dict[int, tuple[float, str]]:
+    """Cell -> the model's own number, and the id of a series' override."""
+    out = {}
+    for cell, (view, said) in _said(champion, found).items():
+        assert view.model is not None
+        own = view.model.item(int(found.week[cell]), int(found.place[cell]))
+        out[cell] = (own, said[0].id if view.by == "series" else "")
+    return out
+
+
 def _names(champion: Champion, found: Answered) -> list[tuple[str, str | None, str]]:
     """Store, department and week of each cell."""
     f, weeks = champion.forecaster, champion.weeks
@@ -93,8 +149,12 @@ def json_lines(champion: Champion, found: Answered, levels: tuple[float, ...]) -
     """Each cell as a JSON object."""
     form = "".join(f',"{n}":%r' for n in column_names(levels))
     tails = map(form.__mod__, zip(*(c.tolist() for c in found.columns), strict=True))
+    flags = _flags(champion, found)
     out = []
-    for (store, dept, week), tail in zip(_names(champion, found), tails, strict=True):
+    for cell, ((store, dept, week), tail) in enumerate(zip(_names(champion, found), tails, strict=True)):
+        if cell in flags:
+            own, key = flags[cell]
+            tail += f',"storecast-model":{own!r}' + (f',"override":"{key}"' if key else "")
         head = f'{{"store":{_ENCODE(store).decode()}' + (
             "" if dept is None else f',"dept":{_ENCODE(dept).decode()}'
         )
@@ -102,12 +162,20 @@ def json_lines(champion: Champion, found: Answered, levels: tuple[float, ...]) -
     return out
 
 
-def csv_lines(champion: Champion, found: Answered, levels: tuple[float, ...], dept: bool) -> list[str]:
-    """Each cell as a line of CSV; ``dept``: with that column."""
-    form = ",".join(["%r"] * len(found.columns)) + "\n"
-    tails = map(form.__mod__, zip(*(c.tolist() for c in found.columns), strict=True))
+def csv_lines(
+    champion: Champion, found: Answered, levels: tuple[float, ...], dept: bool, both: bool
+) -> list[str]:
+    """Each cell as a line of CSV; ``dept``: with that column; ``both``: with the model's own number and the
+    override's id."""
+    form = ",".join(["%r"] * len(found.columns))
+    tails = list(map(form.__mod__, zip(*(c.tolist() for c in found.columns), strict=True)))
+    if both:
+        flags = _flags(champion, found)
+        own = found.columns[0].tolist()
+        more = [flags.get(cell, (number, "")) for cell, number in enumerate(own)]
+        tails = [f"{tail},{number!r},{key}" for tail, (number, key) in zip(tails, more, strict=True)]
     return [
-        f"{csv_cell(s)},{csv_cell(d or '') + ',' if dept else ''}{w},{tail}"
+        f"{csv_cell(s)},{csv_cell(d or '') + ',' if dept else ''}{w},{tail}\n"
         for (s, d, w), tail in zip(_names(champion, found), tails, strict=True)
     ]
 

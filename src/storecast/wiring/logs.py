@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from storecast.ports.records import Overrides
 from storecast.settings import Settings
 from storecast.stores.forecast_log.event_chain import ChainReport, verify
 from storecast.stores.forecast_log.export import Exported, export
+from storecast.stores.forecast_log.overrides import OverrideTable
 from storecast.stores.forecast_log.records import ForecastTable
 from storecast.wiring.serving import database
 
-__all__ = ["export_log", "prune_log", "verify_events"]
+__all__ = ["export_log", "override_table", "prune_log", "verify_events"]
 
 
 def export_log(settings: Settings, folder: Path, *, since: int | None, until: int | None) -> Exported:
@@ -37,5 +41,15 @@ def verify_events(settings: Settings, *, noted: str = "") -> ChainReport:
     opened = database(settings)
     try:
         return verify(opened, noted=noted)
+    finally:
+        opened.close()
+
+
+@contextmanager
+def override_table(settings: Settings) -> Iterator[Overrides]:
+    """What planners know better."""
+    opened = database(settings)
+    try:
+        yield OverrideTable(opened)
     finally:
         opened.close()

@@ -13,6 +13,7 @@ from storecast.errors import SetupError
 from storecast.ports.cache import Cache, Limit, RateLimiter
 from storecast.service.app import create_app
 from storecast.service.context import Service, ServiceConfig, Tables
+from storecast.service.overridden import OverrideBook
 from storecast.service.security import Doors, KeyRing, is_loopback
 from storecast.service.telemetry import Telemetry, Traces
 from storecast.service.watcher import Holder
@@ -32,7 +33,7 @@ from storecast.wiring import places
 
 __all__ = ["Worker", "database", "key_table", "make_worker"]
 
-_LOOK_SECONDS, _KEYS_SECONDS, _PRUNE_SECONDS = 0.25, 2.0, 3600.0
+_LOOK_SECONDS, _KEYS_SECONDS, _OVERRIDES_SECONDS, _PRUNE_SECONDS = 0.25, 2.0, 1.0, 3600.0
 _DAY = 86_400_000_000  # microseconds
 
 
@@ -78,6 +79,7 @@ class Worker:
                 found="no key",
                 remedy="run `storecast keys issue --role operator`, or serve on 127.0.0.1",
             )
+        self.service.book.refresh()
         self.service.holder.look()
 
     def close(self) -> None:
@@ -116,13 +118,17 @@ def make_worker(settings: Settings, host: str) -> Worker:
     limit = Limit(settings.rate_limit, 2.0 * settings.rate_limit) if settings.rate_limit else None
     limiter, cache = _shared(settings, telemetry)
     doors = Doors(ring, limiter, limit, local=is_loopback(host))
-    chores: dict[Callable[[], None], float] = {holder.look: _LOOK_SECONDS, ring.refresh: _KEYS_SECONDS}
+    tables = _tables(log.database)
+    book = OverrideBook(tables.overrides, home / "overrides.json")
+    chores: dict[Callable[[], None], float] = {
+        holder.look: _LOOK_SECONDS,
+        ring.refresh: _KEYS_SECONDS,
+        book.refresh: _OVERRIDES_SECONDS,
+    }
     if settings.log_days:
         chores[_retention(ForecastTable(log.database), settings.log_days)] = _PRUNE_SECONDS
     config = ServiceConfig(name=settings.name, unit=settings.unit)
-    service = Service(
-        config, holder, log, acknowledged, telemetry, _tables(log.database), cache, time.time_ns, chores
-    )
+    service = Service(config, holder, log, acknowledged, telemetry, tables, cache, book, time.time_ns, chores)
     telemetry.watch(log, lambda: _age(holder))
     return Worker(create_app(service, doors), service, log, ring, host)
 

@@ -1,4 +1,4 @@
-"""``/v1/actuals`` and ``/v1/overrides``: what was truly sold, and a person's word against a forecast."""
+"""``/v1/actuals``: what was truly sold."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import Annotated
 import msgspec
 import numpy as np
 from fastapi import APIRouter, Query
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from storecast.ports.records import Actual, Override
+from storecast.ports.records import Actual
 from storecast.service.calls import call_of, decode, media_type, read_body
 from storecast.service.champion import Champion
 from storecast.service.context import Service
-from storecast.service.fields import Body, Series, Why, answer, iso
+from storecast.service.fields import Date, Series, answer
 from storecast.service.openapi import documented, ref
 from storecast.service.problems import Problem, Wrong, invalid
 from storecast.service.rules import declared
@@ -30,7 +29,6 @@ _DECODER = msgspec.json.Decoder(ActualsUpload)
 _MOST_WRONG = 100
 _LARGEST = 1e12
 _LONG, _CLASSIC = ("unique_id", "ds", "y"), ("store", "date", "weekly_sales")
-Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2012-11-02"])]
 
 
 def _rows_of(body: bytes) -> list[Actual]:
@@ -107,19 +105,6 @@ def _check(champion: Champion, rows: Sequence[Actual]) -> None:
         raise invalid(wrong)
 
 
-def _override(item: Override) -> dict[str, object]:
-    return {**vars(item), "at": iso(item.at)}
-
-
-class NewOverride(Body):
-    """``value`` dollars for one series and week, null to withdraw what was said before."""
-
-    series: Annotated[Series, Field(examples=["1"])]
-    date: Date
-    value: Annotated[float | None, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False, examples=[410000.0])]
-    why: Annotated[Why, Field(examples=["the competitor next door closes that week"])]
-
-
 def make_router(service: Service) -> APIRouter:
     """Upload and read back."""
     router = APIRouter(tags=["actuals"])
@@ -171,29 +156,5 @@ def make_router(service: Service) -> APIRouter:
     ) -> Response:
         found = tables.actuals.each(unique_ids=[series], since=since, until=until)
         return answer({"actuals": [row._asdict() for row in found]})
-
-    @router.post(
-        "/v1/overrides",
-        status_code=201,
-        summary="Say what you know better",
-        openapi_extra=declared("planner") | documented("OverrideAnswer", status=201),
-    )
-    def override(request: Request, asked: NewOverride) -> Response:
-        champion = service.holder.serving()
-        champion.view("series").find(asked.series)
-        champion.week(asked.date, "date")
-        made = tables.overrides.add(
-            asked.series, asked.date, asked.value, who=call_of(request).caller, why=asked.why
-        )
-        return answer(_override(made), 201)
-
-    @router.get(
-        "/v1/overrides",
-        summary="Overrides that count",
-        openapi_extra=declared("reader") | documented("OverridesAnswer"),
-    )
-    def overrides(series: Annotated[Series | None, Query(description="Of one series.")] = None) -> Response:
-        found = tables.overrides.current(None if series is None else [series])
-        return answer({"overrides": [_override(item) for item in found]})
 
     return router

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from storecast.errors import RequestError
-from storecast.forecasting.explain import Explanation, explain
+from storecast.forecasting.explain import Explanation, Step, explain
+from storecast.ports.records import Override
 from storecast.service.calls import Reply, call_of
-from storecast.service.champion import Champion
+from storecast.service.champion import Champion, View
 from storecast.service.context import Service
+from storecast.service.logged import as_inputs
 from storecast.service.openapi import documented, parameter
 from storecast.service.problems import Wrong, invalid
-from storecast.service.queries import read_query
+from storecast.service.queries import read_query, wants_overrides
 from storecast.service.rules import declared
 
 __all__ = ["make_router"]
@@ -44,12 +48,30 @@ def _explained(champion: Champion, name: str, weeks: list[int], by: str | None) 
             ]
         )
     try:
-        return explain(champion.forecaster, name, weeks, level=by)
+        made = explain(champion.forecaster, name, weeks, level=by)
+        return [_overridden(champion, found, by) for found in made]
     except RequestError as error:
         error.where = error.where or "series"
         error.found = error.found[:80]
         error.what = f"There is nothing called {name[:80]!r} to explain."
         raise
+
+
+def _said(champion: Champion, made: Explanation, by: str | None) -> tuple[View, tuple[Override, ...]]:
+    """The view that an explanation is of, and the overrides in its number."""
+    levels = (by,) if by else tuple(champion.views)
+    view = next(v for v in (champion.views[level] for level in levels) if made.unique_id in v.place)
+    return view, view.said.get(view.place[made.unique_id], {}).get(made.horizon - 1, ())
+
+
+def _overridden(champion: Champion, made: Explanation, by: str | None) -> Explanation:
+    """With one more step where planners' overrides are in the number."""
+    view, said = _said(champion, made, by)
+    if not said:
+        return made
+    moved = round(view.point.item(made.horizon - 1, view.place[made.unique_id]) * 100.0) - made.cents
+    title = f"Override by {said[0].who}: {said[0].why}" if len(said) == 1 else f"{len(said)} overrides"
+    return replace(made, cents=made.cents + moved, steps=(*made.steps, Step("override", title, moved)))
 
 
 def make_router(service: Service) -> APIRouter:
@@ -82,12 +104,13 @@ def make_router(service: Service) -> APIRouter:
                     {"type": "string", "enum": ["series", "store", "total"]},
                     "Where names are not unique.",
                 ),
+                parameter("overrides", {"type": "boolean"}, "False for the model's own numbers."),
             ],
         ),
     )
     async def explanations(request: Request) -> Response:
-        champion = service.holder.serving()
-        query = read_query(request, ("series", "horizons", "dates", "by"))
+        query = read_query(request, ("series", "horizons", "dates", "by", "overrides"))
+        champion = service.serving(wants_overrides(query))
         if not (name := query.get("series", "")):
             raise invalid([Wrong("series", "say which series, store or total")])
         if "dates" in query:
@@ -104,6 +127,7 @@ def make_router(service: Service) -> APIRouter:
         by = champion.view(query["by"]).by if "by" in query else None
         with call_of(request).step("look-up"):
             made = _explained(champion, name, weeks, by)
+        said = list({o.id: o for e in made for o in _said(champion, e, by)[1]}.values())
         entry = service.log.new_id()
         answer = [e.as_dict() for e in made]
         forecast = {"ds": [e["ds"] for e in answer], "storecast": [e["forecast"] for e in answer]}
@@ -114,7 +138,7 @@ def make_router(service: Service) -> APIRouter:
             id=entry,
             series=made[0].unique_id,
             rows=len(made),
-            inputs=_ENCODE({"by": by}).decode(),
+            inputs=_ENCODE({"by": by}).decode()[:-1] + as_inputs(champion, said) + "}",
             forecast=_ENCODE(forecast).decode(),
             bands="{}",
         )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -16,7 +14,17 @@ from starlette.responses import Response, StreamingResponse
 from storecast.service.calls import Reply, call_of, decode, media_type, read_body
 from storecast.service.champion import Champion, SeriesRows, check_levels, column_names
 from storecast.service.context import Service
-from storecast.service.logged import as_blob, as_texts
+from storecast.service.forecast_rows import (
+    Wanted,
+    csv_head,
+    csv_lines,
+    csv_pieces,
+    head,
+    json_pieces,
+    pick,
+    said_in,
+)
+from storecast.service.logged import as_blob, as_inputs, as_texts
 from storecast.service.openapi import documented, parameter
 from storecast.service.problems import Problem, Wrong, from_msgspec, invalid
 from storecast.service.queries import pairs, wants_csv
@@ -25,7 +33,6 @@ from storecast.service.schemas.forecasts import ForecastsRequest
 
 __all__ = ["LEVELS", "make_router"]
 
-_T = TypeVar("_T")
 LEVELS = (80.0, 95.0)
 _HORIZON = 13
 _DECODER = msgspec.json.Decoder(ForecastsRequest)
@@ -33,16 +40,6 @@ _ENCODE = msgspec.json.Encoder().encode
 _LISTS = ("series", "dates", "levels")
 _STEP = 64  # series made into text before others get their turn
 _CSV = b"text/csv; charset=utf-8"
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """A request that can be met: places of series in the view ``by``, and the weeks (0 for the first)."""
-
-    by: str
-    places: Sequence[int]
-    weeks: Sequence[int]
-    levels: tuple[float, ...]
 
 
 def _from_query(request: Request) -> tuple[ForecastsRequest, str | None]:
@@ -64,7 +61,7 @@ def _from_query(request: Request) -> tuple[ForecastsRequest, str | None]:
         raise from_msgspec(error) from error
 
 
-def _understood(champion: Champion, asked: ForecastsRequest, most: int) -> _Wanted:
+def _understood(champion: Champion, asked: ForecastsRequest, most: int) -> Wanted:
     """What is asked for, as places; raises a problem or RequestError naming what cannot be met."""
     levels = LEVELS if asked.levels is None else check_levels(asked.levels)
     view = champion.view(asked.by)
@@ -92,48 +89,18 @@ def _understood(champion: Champion, asked: ForecastsRequest, most: int) -> _Want
             f"{len(places) * len(weeks):,} rows are asked for, {most:,} are given at most.",
             "Ask for fewer series or weeks at a time.",
         )
-    return _Wanted(view.by, places, weeks, levels)
+    return Wanted(view.by, places, weeks, levels)
 
 
-def _head(service: Service, champion: Champion, wanted: _Wanted, entry: str) -> bytes:
-    notes = champion.forecaster.notes if wanted.by == "series" else {}
-    names = champion.views[wanted.by].names
-    said = {names[p]: notes[names[p]] for p in wanted.places if names[p] in notes} if notes else {}
-    return b"".join(
-        (
-            b'{"id":"',
-            entry.encode(),
-            b'","model":',
-            champion.head,
-            b',"cutoff":"',
-            champion.cutoff.encode(),
-            b'","unit":',
-            _ENCODE(service.config.unit),
-            b',"by":"',
-            wanted.by.encode(),
-            b'","levels":',
-            _ENCODE(wanted.levels),
-            b',"notes":',
-            _ENCODE(said),
-            b',"forecasts":[',
-        )
-    )
-
-
-def _pick(items: Sequence[_T], weeks: Sequence[int]) -> Sequence[_T]:
-    return items[: len(weeks)] if isinstance(weeks, range) else [items[w] for w in weeks]
-
-
-async def _one(
-    service: Service, request: Request, champion: Champion, wanted: _Wanted, csv: bool
-) -> Response:
+async def _one(service: Service, request: Request, champion: Champion, wanted: Wanted, csv: bool) -> Response:
     """One series: its rows are at hand or made at once, and the log entry is readable as it is."""
     with call_of(request).step("look-up"):
         rows = champion.rows(wanted.by, wanted.places[0], wanted.levels)
     entry = service.log.new_id()
     weeks = wanted.weeks
-    columns = [_pick(c, weeks) for c in rows.columns]
-    forecast, bands = as_texts(_pick(champion.weeks, weeks), wanted.levels, columns)
+    columns = [pick(c, weeks) for c in rows.columns]
+    said = said_in(champion, wanted)
+    forecast, bands = as_texts(pick(champion.weeks, weeks), wanted.levels, columns)
     await service.record(
         request,
         "forecast",
@@ -141,23 +108,20 @@ async def _one(
         id=entry,
         series=champion.views[wanted.by].names[wanted.places[0]],
         rows=len(weeks),
-        inputs=f'{{"by":"{wanted.by}"}}',
+        inputs=f'{{"by":"{wanted.by}"{as_inputs(champion, said)}}}',
         forecast=forecast,
         bands=bands,
     )
     if csv:
-        text = _csv_head(wanted.levels) + "".join(_pick(rows.csv, weeks))
+        text = csv_head(wanted.levels, bool(said)) + "".join(csv_lines(champion, wanted, rows, said))
         return Reply(text.encode(), _CSV)
-    body = b"".join((_head(service, champion, wanted, entry), b",".join(_pick(rows.json, weeks)), b"]}"))
+    start = head(service, champion, wanted, entry, said)
+    body = b"".join((start, b",".join(pick(rows.json, weeks)), b"]}"))
     return Reply(body)
 
 
-def _csv_head(levels: tuple[float, ...]) -> str:
-    return ",".join(["unique_id", "ds", "horizon", *column_names(levels)]) + "\n"
-
-
 async def _many(
-    service: Service, request: Request, champion: Champion, wanted: _Wanted, csv: bool
+    service: Service, request: Request, champion: Champion, wanted: Wanted, csv: bool
 ) -> Response:
     """Several series: one log entry with a digest and a blob of the rows, then the rows in pieces."""
     view = champion.views[wanted.by]
@@ -169,6 +133,7 @@ async def _many(
     named = dict(zip(column_names(wanted.levels), values, strict=True))
     digest, blob = await asyncio.to_thread(as_blob, names, champion.forecaster.weeks[times], named)
     entry = service.log.new_id()
+    said = said_in(champion, wanted)
     await service.record(
         request,
         "forecast",
@@ -176,34 +141,22 @@ async def _many(
         id=entry,
         series="",
         rows=len(places),
-        inputs=_ENCODE({"by": wanted.by, "cutoff": champion.cutoff}).decode(),
+        inputs=_ENCODE({"by": wanted.by, "cutoff": champion.cutoff}).decode()[:-1]
+        + as_inputs(champion, said)
+        + "}",
         digest=digest,
         blob=blob,
     )
     made = _made(champion, wanted)
     if csv:
-        pieces = _csv_pieces(wanted, made)
+        pieces = csv_pieces(champion, wanted, made, said)
         return StreamingResponse(_in_turns(pieces), headers={"content-type": _CSV.decode()})
-    pieces = _json_pieces(_head(service, champion, wanted, entry), wanted, made)
+    pieces = json_pieces(head(service, champion, wanted, entry, said), wanted, made)
     return StreamingResponse(_in_turns(pieces), media_type="application/json")
 
 
-def _made(champion: Champion, wanted: _Wanted) -> Iterator[SeriesRows]:
+def _made(champion: Champion, wanted: Wanted) -> Iterator[SeriesRows]:
     return (champion.rows(wanted.by, place, wanted.levels) for place in wanted.places)
-
-
-def _json_pieces(head: bytes, wanted: _Wanted, made: Iterator[SeriesRows]) -> Iterator[bytes]:
-    lead = head
-    for rows in made:
-        yield lead + b",".join(_pick(rows.json, wanted.weeks))
-        lead = b","
-    yield b"]}"
-
-
-def _csv_pieces(wanted: _Wanted, made: Iterator[SeriesRows]) -> Iterator[bytes]:
-    yield _csv_head(wanted.levels).encode()
-    for rows in made:
-        yield "".join(_pick(rows.csv, wanted.weeks)).encode()
 
 
 async def _in_turns(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -224,7 +177,7 @@ def make_router(service: Service) -> APIRouter:
     text = "Forecasts by series and week, with bands."
 
     async def answer(request: Request, asked: ForecastsRequest, csv: bool) -> Response:
-        champion = service.holder.serving()
+        champion = service.serving(asked.overrides)
         wanted = _understood(champion, asked, service.config.rows)
         made = _one if len(wanted.places) == 1 else _many
         return await made(service, request, champion, wanted, csv)
@@ -289,5 +242,8 @@ _PARAMETERS = [
         example=[80, 95],
     ),
     parameter("by", {"type": "string", "enum": ["series", "store", "total"]}, "Level of the hierarchy."),
+    parameter(
+        "overrides", {"type": "boolean"}, "False for the model's own numbers, without what planners said."
+    ),
     parameter("format", {"type": "string", "enum": ["json", "csv"]}, "Instead of an Accept header."),
 ]

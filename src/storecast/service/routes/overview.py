@@ -114,8 +114,9 @@ def make_router(service: Service) -> APIRouter:
     def overview(
         by: Annotated[Literal["series", "store"], Query()] = "store",
         horizon: Annotated[int, Query(ge=1, le=52)] = 13,
+        overrides: Annotated[bool, Query(description="False for the model's own numbers.")] = True,
     ) -> Response:
-        champion = service.holder.serving()
+        champion = service.serving(overrides)
         if horizon > len(champion.weeks):
             raise invalid([Wrong("horizon", f"this version forecasts {len(champion.weeks)} weeks")])
         return answer(_overview(champion, by, horizon, service.config.unit))

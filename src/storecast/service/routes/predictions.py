@@ -20,7 +20,7 @@ from storecast.service.multipart import FORM, FileForm
 from storecast.service.openapi import documented, parameter
 from storecast.service.predicting import predict, predict_one
 from storecast.service.problems import Problem, Wrong, invalid
-from storecast.service.queries import read_query, wants_csv
+from storecast.service.queries import read_query, wants_csv, wants_overrides
 from storecast.service.rules import declared
 from storecast.service.schemas.forecasts import PredictionsRequest
 
@@ -112,8 +112,8 @@ def make_router(service: Service) -> APIRouter:
         ),
     )
     async def predictions(request: Request) -> Response:
-        champion = service.holder.serving()
-        query = read_query(request, ("levels", "format"))
+        query = read_query(request, ("levels", "format", "overrides"))
+        champion = service.serving(wants_overrides(query))
         kind = media_type(request)
         if kind in ("text/csv", FORM):
             return await _of_file(service, request, champion, query)
@@ -182,6 +182,9 @@ _PARAMETERS = [
         {"type": "array", "items": {"type": "number", "minimum": 1, "maximum": 99.8}, "maxItems": 10},
         "Coverage of the bands in percent.",
         explode=False,
+    ),
+    parameter(
+        "overrides", {"type": "boolean"}, "False for the model's own numbers, without what planners said."
     ),
     parameter(
         "format", {"type": "string", "enum": ["json", "csv"]}, "Of the answer; that of the rows without."

@@ -26,19 +26,38 @@ Horizon = Annotated[int, Meta(ge=1, le=52)]
 
 class ForecastsRequest(Struct, forbid_unknown_fields=True, frozen=True):
     """Which forecasts: of ``series`` (all without), the first ``horizon`` weeks or just ``dates``, with bands
-    of ``levels`` percent; ``by`` store or total asks for sums."""
+    of ``levels`` percent; ``by`` store or total asks for sums; ``overrides`` false for the model's own
+    numbers, without what planners said."""
 
     series: Key | Annotated[list[Key], Meta(min_length=1, max_length=100_000)] | None = None
     horizon: Horizon | None = None
     dates: Annotated[list[Date], Meta(min_length=1, max_length=52)] | None = None
     levels: Annotated[list[Level], Meta(max_length=10)] | None = None
     by: By = "series"
+    overrides: bool = True
+
+
+class OverrideInAnswer(Struct):
+    """An override that is in the answer's numbers: ``value`` is dollars instead of the model's (``mode``
+    value), dollars more (difference), or percent more (percent)."""
+
+    id: str
+    unique_id: str
+    ds: str
+    mode: Literal["value", "difference", "percent"]
+    value: float
+    who: str
+    why: str
+    at: str
+    expires: str | None
 
 
 class ForecastsAnswer(Struct):
     """``forecasts`` have the columns unique_id, ds, horizon, storecast, and storecast-lo-80, storecast-hi-80
-    and so on for each level; ``notes``: series -> what is unusual about its forecast; ``id``: under which
-    the answer is logged."""
+    and so on for each level; a row that planners changed, or a sum that holds such a row, has
+    storecast-model, the model's own number, too, and a series' row the id of its override. ``overrides``: all
+    that are in the answer; ``notes``: series -> what is unusual about its forecast; ``id``: under which the
+    answer is logged."""
 
     id: str
     model: Model
@@ -47,6 +66,7 @@ class ForecastsAnswer(Struct):
     by: By
     levels: list[float]
     notes: dict[str, str]
+    overrides: list[OverrideInAnswer]
     forecasts: list[Row]
 
 
@@ -73,8 +93,9 @@ class PredictionsRequest(Struct, forbid_unknown_fields=True, frozen=True):
 
 class PredictionsAnswer(Struct):
     """``predictions`` have the columns store, dept (where the row has one), date, storecast, and
-    storecast-lo-80, storecast-hi-80 and so on; ``unused``: inputs that were given and that this version does
-    not read, each changing the answer by $0."""
+    storecast-lo-80, storecast-hi-80 and so on, storecast-model and override as forecasts have them;
+    ``unused``: inputs that were given and that this version does not read, each changing the answer by $0.
+    Where planners have spoken, that stands, whatever is given."""
 
     id: str
     model: Model
@@ -82,4 +103,5 @@ class PredictionsAnswer(Struct):
     unit: str
     levels: list[float]
     unused: list[str]
+    overrides: list[OverrideInAnswer]
     predictions: list[Row]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -21,7 +21,6 @@ __all__ = [
     "HistoryAnswer",
     "ModelEventAnswer",
     "ModelsAnswer",
-    "OverrideAnswer",
     "OverridesAnswer",
     "SeriesAnswer",
     "VersionsAnswer",
@@ -211,22 +210,35 @@ class ActualsList(Struct):
     actuals: list[ActualItem]
 
 
-class OverrideAnswer(Struct):
-    """A person's word against a forecast; ``value`` null withdraws it."""
+class OverrideItem(Struct):
+    """A person's word against a forecast, or an undo of one (``mode`` undo, ``undoes`` its id).
+
+    ``value``: dollars instead of the model's (``mode`` value), dollars more (difference) or percent more
+    (percent); ``state``: whether it counts now, or why not; ``model`` and ``naive``: what had been forecast
+    when it was said, and ``version`` by which version; ``statement``: the id of all that was said at once."""
 
     id: str
     at: str
     unique_id: str
     ds: str
+    mode: Literal["value", "difference", "percent", "undo"]
     value: float | None
     who: str
     why: str
+    expires: str | None
+    statement: str
+    undoes: str | None
+    model: float | None
+    naive: float | None
+    version: int | None
+    state: Literal["counts", "undone", "expired", "replaced", "undo", "withdrawn"]
 
 
 class OverridesAnswer(Struct):
-    """Those that count."""
+    """Overrides; ``next``: what to give as ``before`` for more, null at the end."""
 
-    overrides: list[OverrideAnswer]
+    overrides: list[OverrideItem]
+    next: str | None
 
 
 class ActualRow(Struct, forbid_unknown_fields=True, frozen=True):

@@ -93,10 +93,19 @@ overrides = Table(
     Column("at", BigInteger, nullable=False),
     Column("unique_id", Text, nullable=False),
     Column("ds", Text, nullable=False),
-    Column("value", Float),  # none: the override is withdrawn
+    Column("value", Float),  # none: all before it is withdrawn
     Column("who", Text, nullable=False),
     Column("why", Text, nullable=False),
+    Column("mode", Text, nullable=False, server_default="value"),
+    Column("expires", BigInteger),
+    Column("statement", Text, nullable=False, server_default=""),
+    Column("undoes", Text),
+    Column("model", Float),
+    Column("naive", Float),
+    Column("version", Integer),
     Index(None, "unique_id", "ds"),
+    Index(None, "statement"),
+    Index(None, "undoes", unique=True),
 )
 
 model_events = Table(

@@ -1,0 +1,118 @@
+"""The overrides that count, held in memory, and versions as they are answered with them.
+
+The table is read when it changed, the clock is asked at every answer: what expires counts no more from that
+moment on. While the database is away what was read last goes on, after a restart from a copy on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from storecast.errors import LogError
+from storecast.forecasting.overrides import counting, moved, moved_sums
+from storecast.ports.records import Override, Overrides
+from storecast.service.champion import Champion, View
+from storecast.service.fields import iso
+
+__all__ = ["OverrideBook", "shown"]
+
+_NEVER = 1 << 62
+
+
+def shown(override: Override) -> dict[str, object]:
+    """An override as answers that hold it name it."""
+    names = ("id", "unique_id", "ds", "mode", "value", "who", "why")
+    said: dict[str, object] = {name: getattr(override, name) for name in names}
+    return {**said, "at": iso(override.at), "expires": iso(override.expires)}
+
+
+class OverrideBook:
+    """``copy``: a file they are kept in; ``clock``: nanoseconds since 1970."""
+
+    def __init__(self, table: Overrides, copy: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
+        self._table, self._copy, self._clock = table, copy, clock
+        self._rows: tuple[Override, ...] = ()
+        self._stamp: object = None
+        self._last: tuple[Champion, tuple[Override, ...], int, Champion] | None = None
+
+    def refresh(self) -> None:
+        """Read them where they changed. Called in a thread."""
+        try:
+            stamp = self._table.stamp()
+            if stamp == self._stamp:
+                return
+            rows = tuple(self._table.rows())
+        except LogError:
+            if self._stamp is None:
+                self._rows, self._stamp = self._from_copy(), "copy"
+            return
+        self._rows, self._stamp = rows, stamp
+        self._keep()
+
+    def counting(self) -> list[Override]:
+        """Those that count now, by series and week."""
+        found = counting(self._rows, self._clock() // 1000)
+        return [found[key] for key in sorted(found)]
+
+    def over(self, champion: Champion) -> Champion:
+        """``champion`` as it is answered with the overrides that count now; itself where none does."""
+        rows, now = self._rows, self._clock() // 1000
+        if not rows:
+            return champion
+        last = self._last
+        if last is not None and last[0] is champion and last[1] is rows and now < last[2]:
+            return last[3]
+        until = min((r.expires for r in rows if r.expires is not None and r.expires > now), default=_NEVER)
+        made = _over(champion, counting(rows, now).values())
+        self._last = (champion, rows, until, made)
+        return made
+
+    def _from_copy(self) -> tuple[Override, ...]:
+        try:
+            return tuple(Override(**row) for row in json.loads(self._copy.read_text()))
+        except (OSError, ValueError, TypeError):
+            return ()
+
+    def _keep(self) -> None:
+        partial = self._copy.with_suffix(".partial")
+        try:
+            partial.unlink(missing_ok=True)
+            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                json.dump([vars(row) for row in self._rows], file)
+            partial.replace(self._copy)
+        except OSError:
+            return  # without it a restart needs the database; nothing else does
+
+
+def _over(champion: Champion, found: Iterable[Override]) -> Champion:
+    series = champion.views["series"]
+    said: dict[tuple[int, int], Override] = {}
+    for override in found:
+        place, week = series.place.get(override.unique_id), champion.week_at.get(override.ds)
+        if place is not None and week is not None:
+            said[week, place] = override
+    if not said:
+        return champion
+    after = moved(series.point, said)
+    views: dict[str, View] = {}
+    for by, view in champion.views.items():
+        level = champion.forecaster.levels[by]
+        point = after if by == "series" else moved_sums(view.point, level, series.point, after)
+        by_place: dict[int, dict[int, tuple[Override, ...]]] = {}
+        for (week, at), override in said.items():
+            place = at if by == "series" else int(level.of[at])
+            if place >= 0:
+                weeks = by_place.setdefault(place, {})
+                weeks[week] = (*weeks.get(week, ()), override)
+        views[by] = replace(view, point=point, model=view.point, said=by_place)
+    kept = {key: rows for key, rows in champion._rows.items() if key[1] not in views[key[0]].said}
+    made = replace(champion, views=views, plain=champion, _rows=kept)
+    for name in ("cutoff", "exogenous", "by_department"):  # which overrides do not change
+        if name in vars(champion):
+            vars(made)[name] = vars(champion)[name]
+    return made
