@@ -7,13 +7,16 @@
 # depends on its lock alone: a change of the code costs seconds.
 ARG BASE_IMAGE=python:3.12-slim-bookworm
 
+# checkov:skip=CKV_DOCKER_7:the version is in the argument's default, which checkov does not read
 FROM ${BASE_IMAGE} AS base
 ENV PYTHONUNBUFFERED=1 \
     PATH=/opt/storecast/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp
 SHELL ["/bin/sh", "-euc"]
 # libgomp1: LightGBM's OpenMP runtime. The user is a number, as clusters ask for; the folder of all local state
-# is the only one it may write to.
+# is the only one it may write to. Debian's packages are not pinned: its archive keeps the newest build alone,
+# and that is the one with the security fixes.
+# hadolint ignore=DL3008
 RUN apt-get update -qq; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libgomp1 >/dev/null; \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*; \
@@ -81,6 +84,8 @@ LABEL org.opencontainers.image.title="Storecast" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
+# The second is the name of a folder: a setting may lie there as a file, as compose.yaml has its secrets.
+# hadolint ignore=DL3064
 ENV STORECAST_HOME=/var/lib/storecast \
     STORECAST_SECRETS=/run/secrets \
     PYTHONDONTWRITEBYTECODE=1
@@ -108,6 +113,7 @@ CMD ["web", "--host", "0.0.0.0", "--port", "8501"]
 
 FROM runtime AS jobs
 # snooze waits for a time of the week and then becomes the command: the scheduler of compose.yaml.
+# hadolint ignore=DL3008
 RUN apt-get update -qq; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends snooze >/dev/null; \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*

@@ -22,7 +22,7 @@ RIVALS := benchmarks/rivals/requirements
 DEPLOY := .venv-deploy/.made
 DEPLOY_PINS := tools/deploy/requirements
 # The images' parts of requirements.lock: what each target of the Dockerfile installs.
-IMAGES := deploy/images
+PARTS := deploy/images
 UV_PART = $(UV_PIN) --constraint requirements.lock
 
 MAKEFLAGS += --no-print-directory
@@ -153,14 +153,18 @@ pictures: $(DEV) ## draw README's pictures anew, from the sample
 	@$(BIN)/python -m tools.web_pictures
 
 # Existing pins stay unless ARGS="--upgrade" (or --upgrade-package NAME) asks for newer ones.
+.PHONY: image
+image: ## build the images service, webapp and jobs [BASE_IMAGE=...] [VERSION=...] [IMAGES=...] [ENGINE=...]
+	@BASE_IMAGE="$(BASE_IMAGE)" VERSION="$(VERSION)" IMAGES="$(IMAGES)" ENGINE="$(ENGINE)" tools/image $(ARGS)
+
 .PHONY: lock
 lock: $(LOCKER)/bin/uv ## re-make the locks, with hashes, and prove them for every supported system
 	@$(UV_COMPILE) --output-file requirements.lock pyproject.toml
 	@$(UV_COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	@$(UV_PART) --group build --output-file $(IMAGES)/build.lock
-	@$(UV_PART) --group service --no-emit-package scipy --no-emit-package narwhals --output-file $(IMAGES)/service.lock
-	@$(UV_PART) --group webapp --output-file $(IMAGES)/webapp.lock
-	@$(UV_PART) --extra s3 --output-file $(IMAGES)/jobs.lock pyproject.toml
+	@$(UV_PART) --group build --output-file $(PARTS)/build.lock
+	@$(UV_PART) --group service --no-emit-package scipy --no-emit-package narwhals --output-file $(PARTS)/service.lock
+	@$(UV_PART) --group webapp --output-file $(PARTS)/webapp.lock
+	@$(UV_PART) --extra s3 --output-file $(PARTS)/jobs.lock pyproject.toml
 	@for python in 3.11 3.12 3.13; do for system in $(SYSTEMS); do \
 	  echo "built packages for Python $$python on $$system"; \
 	  $(LOCKER)/bin/uv pip install --quiet --dry-run --target $(LOCKER)/none --python-version $$python \

@@ -1,8 +1,8 @@
 """Images that are built and run for real, by podman, where no daemon runs and the network is cut off.
 
-``base_image`` makes a stand-in for ``python:3-slim`` of Debian's packages. A ``Machine`` is a set of namespaces
-in which containers run: a network of its own that reaches nothing else, process numbers of its own, so that
-nothing survives it. What podman needs of this kind of machine beyond its usual settings stands in ``_set_up``.
+``base_image`` makes a stand-in for ``python:3-slim`` of Debian's packages. A ``Machine`` is a set of
+namespaces in which containers run: a network of its own that reaches nothing else, and process numbers of
+its own, so that nothing survives it. What podman needs beyond its usual settings stands in ``_set_up``.
 """
 
 from __future__ import annotations
@@ -142,7 +142,6 @@ def build() -> dict[str, str]:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    print(*done.stdout.splitlines()[-len(TARGETS) :], sep="\n")  # their sizes, for whoever reads the report
     return {target: f"localhost/storecast-{target}:{VERSION}" for target in TARGETS}
 
 
@@ -165,7 +164,18 @@ class Machine:
     @contextmanager
     def start(cls) -> Iterator[Machine]:
         """A machine; it ends with everything that runs on it."""
-        command = ["unshare", "-m", "-n", "-p", "--fork", "--mount-proc", "--kill-child", "sh", "-euc", _ENTER]
+        command = [
+            "unshare",
+            "-m",
+            "-n",
+            "-p",
+            "--fork",
+            "--mount-proc",
+            "--kill-child",
+            "sh",
+            "-euc",
+            _ENTER,
+        ]
         holder = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert holder.stdout is not None
         try:
