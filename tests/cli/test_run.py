@@ -81,7 +81,8 @@ def test_next_steps_of_the_other_commands(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_second_run_makes_a_second_version(ran, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same again: as many versions more, the same forecasts to the byte, and the files are replaced."""
+    """The same again: as many versions more, the same forecasts to the byte, and the files are replaced; what
+    knows nothing new does not take the champion's place."""
     folder, _ = ran
     monkeypatch.chdir(folder)
     monkeypatch.setenv("STORECAST_HOME", ".storecast")
@@ -90,7 +91,7 @@ def test_a_second_run_makes_a_second_version(ran, monkeypatch: pytest.MonkeyPatc
     told = call("run", "my sales.csv", "--name", "toys", "--model", "aligned", "--json").json()
     versions = call("models", "list", "--name", "toys", "--json").json()
     assert len(versions["versions"]) == 2 * count
-    assert versions["champion"] == told["version"] == 2 * count
+    assert (versions["champion"], told["version"], told["promoted"]) == (count, 2 * count, False)
     assert (folder / "out" / "forecast.csv").read_bytes() == before
     assert {Path(path).name for path in told["files"].values()} == FILES
     assert {p.name for p in (folder / "out").iterdir()} == FILES

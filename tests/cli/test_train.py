@@ -99,14 +99,16 @@ def test_a_model_that_cannot_win(home: Path, tmp_path: Path) -> None:
     shown = call("models", "compare", 1, 2)
     assert "nan" not in shown.out
     assert "seasonal-naive" in shown.out
-    moved = call("models", "promote", 1, "--why", "to see", "--json").json()
+    refused = call("models", "promote", 1, "--why", "to see")
+    assert (refused.code, "--overrule" in refused.err) == (1, True)
+    moved = call("models", "promote", 1, "--overrule", "--why", "to see", "--json").json()
     assert moved == {"name": "storecast", "champion": 1, "previous": 2, "moved": True}
     assert call("models", "promote", 1, "--why", "again").out == "Version 1 is the champion already.\n"
     assert call("forecast", path, "--json").json()["version"] == 1
     assert "Champion is version 2; before: 1." in call("models", "rollback", "--why", "seen").out
     assert call("forecast", path, "--json").json()["version"] == 2
     history = call("models", "show", 2)
-    assert "to see" in history.out
+    assert "against the gate: to see" in history.out
     assert "seen" in history.out
     assert call("models", "show", 2, "--json").json()["moves"][-1]["kind"] == "rollback"
 

@@ -126,6 +126,9 @@ def promote(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Publish it even where its forecasts jump away from history.")
     ] = False,
+    overrule: Annotated[
+        bool, typer.Option("--overrule", help="Let it serve though the gate refused it; the record says so.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make a version the champion, and publish it to the service.
@@ -133,6 +136,8 @@ def promote(
     Examples:
 
       storecast models promote 3 --why "better at Christmas"
+
+      storecast models promote 4 --overrule --why "the new shops matter more than the error of the old"
     """
     from storecast.jobs.promote import promote as move
     from storecast.settings import Settings
@@ -143,7 +148,15 @@ def promote(
     releases = batch.releases(settings, model)
     words = {"who": batch.user(), "why": why}
     try:
-        done = move(batch.registry(settings), model, version, **words, releases=releases, anyway=anyway)
+        done = move(
+            batch.registry(settings),
+            model,
+            version,
+            **words,
+            releases=releases,
+            anyway=anyway,
+            overrule=overrule,
+        )
     except ArtifactError as error:
         from storecast.wiring import following
 

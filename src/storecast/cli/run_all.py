@@ -92,6 +92,7 @@ def run(
             events=tuple(batch.events(events)),
             releases=batch.releases(settings, request.name),
             alone=lambda: batch.alone_with(settings, request.name, "storecast run"),
+            what_if=batch.what_if_seconds,
             advance=advance,
         )
     if as_json:

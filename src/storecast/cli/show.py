@@ -97,6 +97,9 @@ def _bands(
     table(title, columns, rows)
 
 
+_PASSED = {True: "passed", False: "not passed", None: "not judged"}
+
+
 def show_training(result: TrainResult, unit: str) -> None:
     """What was fitted, how good it is, and the gate's verdict."""
     report = result.data.report
@@ -109,8 +112,11 @@ def show_training(result: TrainResult, unit: str) -> None:
             screen.print(f"  {finding.severity}: {finding.what}")
     if result.judged is not None:
         show_backtest(result.judged, None, unit)
-    colour = "green" if result.gate.passed else "yellow"
-    screen.print(Text.assemble(("Gate: ", colour), result.gate.reason))
+    gate = result.gate
+    colour = "green" if gate.passed and gate.decision == "promote" else "yellow"
+    screen.print(Text.assemble(("Gate: ", colour), gate.reason))
+    for check in gate.checks:
+        screen.print(f"  {check.name}: {_PASSED[check.passed]}: {check.text}")
     if result.candidate is not None:
         screen.print(f"The model that did not pass is kept as version {result.candidate.version}.")
     verb = "serves as champion" if result.promoted else "is registered, not promoted"

@@ -51,7 +51,7 @@ def train(
     dayfirst: DateOrder = None,
     as_json: Json = False,
 ) -> None:
-    """Fit, back-test, judge against the naives, register, promote.
+    """Fit, back-test, judge against the naives and what serves, register, promote.
 
     Examples:
 
@@ -86,6 +86,7 @@ def train(
             writer=batch.report_writer(command()),
             releases=batch.releases(settings, request.name),
             alone=lambda: batch.alone_with(settings, request.name, "storecast train"),
+            what_if=batch.what_if_seconds,
             advance=advance,
         )
     if as_json:
@@ -94,7 +95,8 @@ def train(
     show_training(result, request.unit)
     options = again(sheet, dayfirst, name)
     if not result.promoted:
-        line = command("models", "promote", str(result.version.version), why="...", name=name)
+        over = {"overrule": True} if result.gate.decision == "refuse" else {}
+        line = command("models", "promote", str(result.version.version), why="...", **over, name=name)
         screen.print(f"To let it serve: {line}")
     screen.print(f"Next: {command('forecast', data, horizon='13', out='forecast.csv', **options)}")
 

@@ -13,7 +13,7 @@ from storecast.errors import RequestError
 from storecast.forecasting.forecaster import Forecaster
 from storecast.forecasting.hierarchy import LEFT_OUT
 
-__all__ = ["check_table", "smoke_forecast"]
+__all__ = ["check_table", "same_sales", "smoke_forecast"]
 
 Float = NDArray[np.float64]
 _COVERAGE = (80.0, 95.0)
@@ -128,18 +128,43 @@ def _against_history(new: Forecaster) -> list[str]:
     return reasons
 
 
-def _against_champion(new: Forecaster, old: Forecaster) -> list[str]:
-    mine, theirs = _common(new.keys, old.keys)
-    then, before = _common(new.history_weeks, old.history_weeks)
-    ours, other = new.history[np.ix_(then, mine)], old.history[np.ix_(before, theirs)]
+def _ratios(
+    keys: NDArray[np.str_], weeks: NDArray[np.datetime64], sales: Float, old: Forecaster
+) -> NDArray[np.float64]:
+    """``sales`` (T, N) over those of ``old``, where both hold a series and week that sold something."""
+    mine, theirs = _common(keys, old.keys)
+    then, before = _common(weeks, old.history_weeks)
+    ours, other = sales[np.ix_(then, mine)], old.history[np.ix_(before, theirs)]
     both = np.isfinite(ours) & np.isfinite(other) & (ours != 0.0) & (other != 0.0)
-    if not both.any():
+    found: Float = ours[both] / other[both]
+    return found
+
+
+def _same(ratios: Float) -> bool:
+    """Whether most of the sales are one, a few having been corrected since."""
+    if not ratios.size:
+        return False
+    return abs(float(np.median(ratios)) - 1.0) <= _SAME and bool(
+        np.mean(np.abs(ratios - 1.0) <= _SAME) >= 0.5
+    )
+
+
+def same_sales(keys: NDArray[np.str_], weeks: NDArray[np.datetime64], sales: Float, old: Forecaster) -> bool:
+    """Whether ``sales`` (T, N) of ``keys`` and ``weeks`` are those that ``old`` was made from, longer or
+    shorter: told by what both hold. False for other data under the same name."""
+    return _same(_ratios(keys, weeks, sales, old))
+
+
+def _against_champion(new: Forecaster, old: Forecaster) -> list[str]:
+    ratios = _ratios(new.keys, new.history_weeks, new.history, old)
+    if not ratios.size:
         return []
-    low, middle, high = np.quantile(ours[both] / other[both], [0.25, 0.5, 0.75])
+    low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
     if middle > 0 and high - low <= _SAME_UNIT * middle and not 1 / _TOTAL_JUMP < middle < _TOTAL_JUMP:
         return [f"its history is the champion's in another unit: {middle:.4g} times the same sales"]
-    if abs(middle - 1.0) > _SAME or np.mean(np.abs(ours[both] / other[both] - 1.0) <= _SAME) < 0.5:
+    if not _same(ratios):
         return []  # other data under the same name
+    mine, theirs = _common(new.keys, old.keys)
     reasons = []
     if len(mine) < _SERIES_LEFT * len(old.keys):
         reasons.append(f"it forecasts {len(mine)} of the {len(old.keys)} series that the champion forecasts")

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from storecast.errors import ArtifactError, RegistryError
 from storecast.jobs.publish import check_version, publish_champion, served, tell_registry
 from storecast.ports import ModelVersion, Move, Registry, Releases
 
+if TYPE_CHECKING:
+    from storecast.forecasting.promotion import GateReport
+
 __all__ = [
+    "GATE",
+    "GATE_REASON",
+    "NOT_PASSED",
     "Comparison",
     "ModelDetail",
     "ModelList",
@@ -20,7 +27,13 @@ __all__ = [
     "promote",
     "rollback",
     "show_version",
+    "verdict_tag",
 ]
+
+GATE, GATE_REASON = "gate", "gate_reason"  # tags of a version: the gate's verdict on it, and why
+NOT_PASSED = "not passed"  # worse than a naive forecast, or not proven better
+_REFUSED = "refused"  # worse than what served, or not proven as good
+_TO_OVERRULE = (NOT_PASSED, _REFUSED)
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,24 @@ class Rollback:
     version: int
     previous: int | None
     registry_error: str = ""
+
+
+def verdict_tag(gate: GateReport) -> str:
+    """The tag ``GATE`` of the version that ``gate`` names as serving."""
+    if gate.decision == "promote":
+        return "passed" if gate.passed else "naive"
+    return "no fresher" if gate.decision == "keep" else _REFUSED
+
+
+def check_gate(version: ModelVersion) -> None:
+    """Raise ``RegistryError`` where the gate said no to ``version``, and why."""
+    if version.tags.get(GATE) in _TO_OVERRULE:
+        raise RegistryError(
+            f"version {version.version} of {version.name} did not pass the gate",
+            expected="a version that beats the naive forecasts, and is no worse than the one that serves",
+            found=version.tags.get(GATE_REASON, version.tags[GATE]),
+            remedy="train a better one; or overrule the gate, with the reason in writing (--overrule)",
+        )
 
 
 def _aliased(versions: list[ModelVersion], alias: str) -> int | None:
@@ -143,12 +174,14 @@ def promote(
     why: str,
     releases: Releases | None = None,
     anyway: bool = False,
+    overrule: bool = False,
 ) -> Promotion:
     """Make ``version``, the challenger by default, the champion of ``name``, and publish it.
 
-    With ``releases`` its forecasts are checked before the alias moves (``anyway``: only whether they are
-    whole). Raises ``RegistryError`` where there is no such version or no challenger, ``ArtifactError`` where
-    the version's files are damaged or its forecasts refused; the champion then stays.
+    A version that the gate refused takes ``overrule``, and the record then says so. With ``releases`` its
+    forecasts are checked before the alias moves (``anyway``: only whether they are whole). Raises
+    ``RegistryError`` where there is no such version or no challenger, or where the gate refused it,
+    ``ArtifactError`` where the version's files are damaged or its forecasts refused; the champion then stays.
     """
     versions = registry.versions(name)
     previous = _aliased(versions, "champion")
@@ -161,14 +194,17 @@ def promote(
             found=f"{len(versions)} versions, champion {previous or 'none'}",
             remedy="train to register one, or say which version to promote",
         )
-    checked = {}
+    checked, wanted, kind = {}, _pick(name, versions, version), "promote"
+    if wanted.tags.get(GATE) in _TO_OVERRULE and wanted.version != previous:
+        if not overrule:
+            check_gate(wanted)
+        kind, why = "overrule", f"against the gate: {why}"
     if releases is not None:
-        wanted = _pick(name, versions, version)
         checked[wanted.digest] = check_version(registry, releases, wanted, anyway=anyway)
     made = registry.promote(name, version, who=who, why=why)
     if releases is not None:
         publish_champion(
-            registry, releases, name, kind="promote", who=who, why=why, anyway=anyway, checked=checked
+            registry, releases, name, kind=kind, who=who, why=why, anyway=anyway, checked=checked
         )
     return Promotion(made, previous, moved=previous != made.version)
 

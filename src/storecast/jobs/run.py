@@ -14,7 +14,7 @@ from storecast.forecasting.events import Event
 from storecast.forecasting.frames import forecast_table
 from storecast.forecasting.quality import SalesSource
 from storecast.jobs.train import TrainRequest, TrainResult, train
-from storecast.ports import Registry, Releases, ReportWriter
+from storecast.ports import ArtifactContent, Registry, Releases, ReportWriter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +62,7 @@ def run(
     events: tuple[Event, ...] = (),
     releases: Releases | None = None,
     alone: Callable[[], AbstractContextManager[None]] = nullcontext,
+    what_if: Callable[[ArtifactContent], float] | None = None,
     advance: Callable[[str, float], None],
 ) -> RunResult:
     """Train on the sales at ``path``; write forecasts, back-test and report into ``folder``, which is
@@ -79,6 +80,7 @@ def run(
         writer=writer,
         releases=releases,
         alone=alone,
+        what_if=what_if,
         advance=advance,
     )
     advance("Write", 0.0)

@@ -9,24 +9,26 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from storecast import __version__
-from storecast.forecasting.backtest import Backtest, backtest, rolling_cutoffs
-from storecast.forecasting.baselines import BASELINES
+from storecast.forecasting.backtest import Backtest
 from storecast.forecasting.calendar import Calendar, calendar_state
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.panel import Panel, known_ahead
-from storecast.forecasting.promotion import BacktestArrays, GateReport, judge, segment_labels, serve_naive
+from storecast.forecasting.plausible import smoke_forecast
+from storecast.forecasting.promotion import Check, GateReport
 from storecast.forecasting.quality import SalesData, SalesSource
-from storecast.forecasting.rolling import FIRST_ORIGIN
-from storecast.forecasting.scores import BUCKETS, scores
+from storecast.forecasting.scores import scores
 from storecast.forecasting.state import to_state
 from storecast.jobs.checks import check_events, check_horizon
+from storecast.jobs.judging import Case, judged, verdict
 from storecast.jobs.keepsakes import keepsakes
-from storecast.jobs.promote import promote
+from storecast.jobs.promote import GATE, GATE_REASON, NOT_PASSED, promote, verdict_tag
 from storecast.ports import ArtifactContent, ModelVersion, Registry, Releases, ReportWriter, RunReport
 
 __all__ = ["TrainRequest", "TrainResult", "content_of", "train"]
 
+WhatIf = Callable[[ArtifactContent], float]
+_WHAT_IF_SECONDS = 0.1  # in which a what-if on one series is answered
 _NO_ADVANCE: Callable[[str, float], None] = lambda stage, share: None  # noqa: E731
 
 
@@ -88,13 +90,16 @@ def train(
     writer: ReportWriter | None = None,
     releases: Releases | None = None,
     alone: Callable[[], AbstractContextManager[None]] = nullcontext,
+    what_if: WhatIf | None = None,
     advance: Callable[[str, float], None] = _NO_ADVANCE,
 ) -> TrainResult:
     """Read the sales at ``path``, fit, judge, register, promote and publish in ``releases``.
 
     The long work is done ``alone``, which raises ConflictError where another makes a version just now. Raises
     DataError, RequestError, RegistryError or ArtifactError, each before the long work where it can be known.
-    What serves is the model if it beats both naives beyond noise, else the better naive; both are registered.
+    What is to serve is the model if it beats both naives beyond noise, else the better naive; both are
+    registered. It is promoted where the gate decides so: see ``promotion.against``. ``what_if``: the seconds
+    that the service takes for a what-if on a version, for the gate.
     """
     check_horizon(request.config.horizon)
     data = source.read(path)
@@ -102,7 +107,18 @@ def train(
     check_events(events, panel)
     with alone():
         return _trained(
-            data, panel, registry, path, request, calendar, created, events, writer, releases, advance
+            data,
+            panel,
+            registry,
+            path,
+            request,
+            calendar,
+            created,
+            events,
+            writer,
+            releases,
+            what_if,
+            advance,
         )
 
 
@@ -117,14 +133,26 @@ def _trained(
     events: Sequence[Event],
     writer: ReportWriter | None,
     releases: Releases | None,
+    what_if: WhatIf | None,
     advance: Callable[[str, float], None],
 ) -> TrainResult:
-    registry.champion(request.name)  # a registry that cannot be reached is known now, not after the fits
-    judged = _judged(panel, request, calendar, events, lambda share: advance("Back-test", share))
-    gate = _gate(judged, panel, request)
+    champion = registry.champion(request.name)  # away, it is known now and not after the fits
+    case = Case(
+        panel,
+        data.digest,
+        request.config,
+        calendar,
+        events,
+        request.gate_windows,
+        min(request.gate_horizon, request.config.horizon),
+        request.levels,
+        request.unit,
+    )
+    test = judged(case, lambda share: advance("Back-test", share))
+    gate = verdict(case, test, registry, champion, lambda share: advance("Compare", share))
     model = request.config.model
     fits = [model] if gate.serves == model else [model, gate.serves]
-    if judged is None:
+    if test is None:
         fits = [gate.serves]
     versions: list[ModelVersion] = []
     forecaster: Forecaster | None = None
@@ -139,6 +167,10 @@ def _trained(
             advance=lambda share: advance("Fit", share),
         )
         advance("Register", i / len(fits))
+        metrics = {} if test is None else _metrics(test, name)
+        if last := i == len(fits) - 1:
+            gate, seconds = _tried(gate, forecaster, calendar, what_if)
+            metrics |= seconds
         report = RunReport(
             request.name,
             created,
@@ -148,79 +180,50 @@ def _trained(
             panel,
             calendar,
             forecaster,
-            judged,
+            test,
             gate,
             0,
         )
-        versions.append(_register(registry, report, data.digest, writer.pictures(report) if writer else {}))
+        pictures = writer.pictures(report) if writer else {}
+        tag = verdict_tag(gate) if last else NOT_PASSED
+        versions.append(_register(registry, report, data.digest, tag, metrics, pictures))
     advance("Register", 1.0)
     assert forecaster is not None
-    if request.promote:
+    promoted = request.promote and gate.decision == "promote"
+    if promoted:
         number = versions[-1].version
         promote(registry, request.name, number, who=request.who, why=gate.reason, releases=releases)
     return TrainResult(
         data,
         panel,
-        judged,
+        test,
         gate,
         forecaster,
         versions[-1],
         versions[0] if len(versions) > 1 else None,
-        request.promote,
+        promoted,
     )
 
 
-def _judged(
-    panel: Panel,
-    request: TrainRequest,
-    calendar: Calendar,
-    events: Sequence[Event],
-    advance: Callable[[float], None],
-) -> Backtest | None:
-    """The rolling back-test the gate judges by; None where no cutoff leaves a year to look back to."""
-    horizon = min(request.gate_horizon, request.config.horizon)
-    weeks = len(panel.weeks)
-    windows = min(request.gate_windows, (weeks - FIRST_ORIGIN) // horizon)
-    if windows < 1:
-        return None
-    cutoffs = rolling_cutoffs(panel.weeks, horizon, windows, horizon)
-    config = replace(request.config, horizon=horizon)
-    return backtest(panel, config, cutoffs, calendar, levels=request.levels, events=events, advance=advance)
-
-
-def _gate(judged: Backtest | None, panel: Panel, request: TrainRequest) -> GateReport:
-    if judged is None:
-        return serve_naive(
-            f"The history of {len(panel.weeks)} weeks is too short to judge a model: "
-            f"that takes {FIRST_ORIGIN + min(request.gate_horizon, request.config.horizon)} weeks."
-        )
-    return judge(
-        _gate_rows(judged, panel), model=request.config.model, seed=request.config.seed, unit=request.unit
-    )
-
-
-def _gate_rows(judged: Backtest, panel: Panel) -> BacktestArrays:
-    rows = judged.rows
-    column = np.searchsorted(panel.keys, rows["unique_id"].to_numpy(dtype=str))
-    y, weight, h = (rows[name].to_numpy() for name in ("y", "weight", "h"))
-    types = panel.static.get("type")
-    return BacktestArrays(
-        y=y,
-        weight=weight,
-        candidate=rows["storecast"].to_numpy(),
-        naives={name: rows[name].to_numpy() for name in BASELINES},
-        week=rows["ds"].to_numpy(dtype="datetime64[D]"),
-        cutoff=rows["cutoff"].to_numpy(dtype="datetime64[D]"),
-        h=h,
-        segments=segment_labels(
-            h,
-            weight,
-            y,
-            buckets=BUCKETS,
-            store_type=None if types is None else types.astype(str)[column],
-            department=panel.blocks[column] if panel.hierarchical else None,
-        ),
-    )
+def _tried(
+    gate: GateReport, forecaster: Forecaster, calendar: Calendar, what_if: WhatIf | None
+) -> tuple[GateReport, dict[str, float]]:
+    """``gate`` once the fitted model has answered, as the service would have it; and how fast it was."""
+    reasons = smoke_forecast(forecaster)
+    checks = [
+        Check("smoke", not reasons, "; ".join(reasons) or "every forecast and band is there and finite")
+    ]
+    figures = {}
+    if what_if is not None and not reasons:
+        seconds = what_if(content_of(forecaster, calendar=calendar_state(calendar)))
+        figures["what_if_seconds"] = seconds
+        fast = seconds <= _WHAT_IF_SECONDS
+        said = "within" if fast else "only after"
+        checks.append(Check("latency", fast, f"a what-if is answered {said} {_WHAT_IF_SECONDS:g} s"))
+    gate = replace(gate, checks=(*gate.checks, *checks))
+    if failed := [check for check in checks if not check.passed]:
+        return replace(gate, decision="refuse", reason=f"{gate.reason} But {failed[0].text}."), figures
+    return gate, figures
 
 
 def content_of(forecaster: Forecaster, **more: object) -> ArtifactContent:
@@ -229,11 +232,18 @@ def content_of(forecaster: Forecaster, **more: object) -> ArtifactContent:
     return ArtifactContent(arrays, texts, {**meta, "code_version": __version__, **more})
 
 
-def _register(registry: Registry, report: RunReport, digest: str, pictures: dict[str, bytes]) -> ModelVersion:
+def _register(
+    registry: Registry,
+    report: RunReport,
+    digest: str,
+    verdict: str,
+    metrics: dict[str, float],
+    pictures: dict[str, bytes],
+) -> ModelVersion:
     forecaster, gate = report.forecaster, report.gate
     config = forecaster.config
-    metrics = {} if report.backtest is None else _metrics(report.backtest, config.model)
-    more = {"metrics": metrics, "gate": gate.as_dict(), "calendar": calendar_state(report.calendar)}
+    known = {n: v for n, v in metrics.items() if n != "what_if_seconds"}  # the same model, the same artifact
+    more = {"metrics": known, "gate": gate.as_dict(), "calendar": calendar_state(report.calendar)}
     more["planning"] = keepsakes(report.panel, report.backtest)
     return registry.register(
         report.name,
@@ -245,7 +255,8 @@ def _register(registry: Registry, report: RunReport, digest: str, pictures: dict
             "data_digest": digest,
             "cutoff": str(forecaster.cutoff),
             "series": str(len(forecaster.keys)),
-            "gate": "passed" if gate.passed else "not passed",
+            GATE: verdict,
+            GATE_REASON: gate.reason[:4000],
         },
         files=pictures,
     )

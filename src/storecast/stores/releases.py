@@ -203,7 +203,7 @@ class ReleaseFolder:
         pile = (Earlier(now.version, now.digest, now.model), *now.earlier)
         wanted = (version.version, version.digest)
         same = [i for i, item in enumerate(pile) if (item.version, item.digest) == wanted]
-        if same and (kind != "promote" or same[0] == 0):
+        if same and (kind not in ("promote", "overrule") or same[0] == 0):
             return pile[same[0] + 1 :]
         return pile[: self._keep - 1]
 

@@ -20,7 +20,7 @@ from storecast.forecasting.backtest import Backtest
 from storecast.forecasting.calendar import US_RETAIL, Calendar
 from storecast.forecasting.events import Event
 from storecast.forecasting.quality import SalesSource
-from storecast.ports import Registry, ReportWriter
+from storecast.ports import ArtifactContent, Registry, ReportWriter
 from storecast.settings import Settings
 from storecast.stores.calendars import country_calendar, file_calendar
 from storecast.stores.event_files import read_events
@@ -47,6 +47,7 @@ __all__ = [
     "sales_writer",
     "table_writer",
     "user",
+    "what_if_seconds",
 ]
 
 
@@ -140,6 +141,13 @@ def events(path: Path | None) -> Sequence[Event]:
         Event(kind, start, end, series, block)
         for (kind, series, block), start, end in zip(words.to_numpy(), first, last, strict=True)
     )
+
+
+def what_if_seconds(content: ArtifactContent) -> float:
+    """How long the service takes for a what-if on a version."""
+    from storecast.service.whatif import what_if_seconds as measured
+
+    return measured(content)
 
 
 def clock() -> datetime:

@@ -18,7 +18,7 @@ from storecast.forecasting.promotion.report import GateReport, SegmentVerdict, V
 from storecast.forecasting.promotion.resampling import block_length, gain_deviations, holm
 from storecast.forecasting.promotion.rows import BacktestArrays, check_rows
 
-__all__ = ["LEAST_WEEKS", "judge", "serve_naive"]
+__all__ = ["LEAST_WEEKS", "judge", "serve_naive", "verdicts_on"]
 
 Float = NDArray[np.float64]
 LEAST_WEEKS = 8  # distinct weeks without which nothing is judged
@@ -90,16 +90,11 @@ def _verdicts(
     return out
 
 
-def judge(
-    rows: BacktestArrays, *, model: str, seed: int = 0, draws: int = 2000, unit: str = "$"
-) -> GateReport:
-    """Whether ``model``, the candidate of ``rows``, may serve; the reason gives money in ``unit``.
-
-    It may if it beats every naive over all rows (one-sided, 5 %: it must win each comparison, which needs no
-    correction) and is worse than none in any segment after Holm's correction. A segment under 4 distinct
-    weeks is not judged, nor anything under 8. Raises RequestError for rows that are empty or not finite.
-    """
-    check_rows(rows)
+def verdicts_on(
+    rows: BacktestArrays, *, seed: int = 0, draws: int = 2000
+) -> tuple[list[SegmentVerdict], list[SegmentVerdict]]:
+    """Verdicts over all rows, one against each of ``rows.naives``, and those on segments, corrected for their
+    number. A segment under 4 distinct weeks is not judged, nor anything under 8."""
     naives = list(rows.naives)
     everything = np.ones(len(rows.y), dtype=bool)
     total = _verdicts([_measure(rows, everything, "all", LEAST_WEEKS, seed, draws)], naives, corrected=False)
@@ -111,7 +106,22 @@ def judge(
         for name in dict.fromkeys(labels.tolist())
         if name != ""
     ]
-    segments = _verdicts(parts, naives, corrected=True) if parts else []
+    return total, _verdicts(parts, naives, corrected=True) if parts else []
+
+
+def judge(
+    rows: BacktestArrays, *, model: str, seed: int = 0, draws: int = 2000, unit: str = "$"
+) -> GateReport:
+    """Whether ``model``, the candidate of ``rows``, may serve; the reason gives money in ``unit``.
+
+    It may if it beats every naive over all rows (one-sided, 5 %: it must win each comparison, which needs no
+    correction) and is worse than none in any segment after Holm's correction. A segment under 4 distinct
+    weeks is not judged, nor anything under 8. Raises RequestError for rows that are empty or not finite.
+    """
+    check_rows(rows)
+    naives = list(rows.naives)
+    total, segments = verdicts_on(rows, seed=seed, draws=draws)
+    weeks = total[0].weeks
     errors = {name: wmae(rows.y, values, rows.weight) for name, values in rows.naives.items()}
     better = min(naives, key=lambda name: errors[name])
     passed = all(v.verdict == "better" for v in total) and not any(v.verdict == "worse" for v in segments)

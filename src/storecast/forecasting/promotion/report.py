@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["GateReport", "SegmentVerdict", "Verdict", "reason"]
+__all__ = ["Check", "Decision", "GateReport", "SegmentVerdict", "Verdict", "money", "reason"]
 
 Verdict = Literal["better", "worse", "not proven", "not judged"]
+Decision = Literal["promote", "keep", "refuse"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,24 @@ class SegmentVerdict:
 
 
 @dataclass(frozen=True)
+class Check:
+    """One question beside the naives: its ``name``, whether it ``passed`` (None: not judged), a sentence, and
+    the figures that it rests on."""
+
+    name: str
+    passed: bool | None
+    text: str
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class GateReport:
     """Whether the model ``passed``, what ``serves`` (its name or the better naive's) and the ``reason``.
 
     ``segments``: the verdicts, "all" first; ``wmae``: name -> dollars, of the model and the naives. Both are
-    empty where no back-test was possible.
+    empty where no back-test was possible. ``decision`` on what the report names as serving: ``promote``;
+    ``keep`` the ``champion``, the version it was compared with, as it is no worse and knows no more; or
+    ``refuse``, which an operator may overrule. ``checks``: what else was looked at.
     """
 
     passed: bool
@@ -44,18 +58,24 @@ class GateReport:
     reason: str
     segments: tuple[SegmentVerdict, ...] = ()
     wmae: dict[str, float] = field(default_factory=dict)
+    decision: Decision = "promote"
+    champion: int | None = None
+    checks: tuple[Check, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it: plain types, None for what was not judged."""
         out = asdict(self)
-        out["segments"] = [
-            {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in segment.items()}
-            for segment in out["segments"]
-        ]
+        out["segments"] = [_plain(segment) for segment in out["segments"]]
+        out["checks"] = [{**check, "figures": _plain(check["figures"])} for check in out["checks"]]
         return out
 
 
-def _money(value: float, unit: str) -> str:
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
+
+
+def money(value: float, unit: str) -> str:
+    """The size of ``value``; small amounts with two decimals."""
     return f"{unit}{abs(value):,.0f}" if abs(value) >= 100 else f"{unit}{abs(value):,.2f}"
 
 
@@ -74,7 +94,7 @@ def reason(
     hurt = [v for v in segments if v.verdict == "worse"]
     if lost:
         v = min(lost, key=lambda v: v.gain)
-        by = _money(v.gain, unit)
+        by = money(v.gain, unit)
         if v.verdict == "worse":
             found = f"its mean error is {by} higher"
             return f"{model} is worse than {v.against} on {test}: {found}; {better} serves."
@@ -89,11 +109,11 @@ def reason(
         v = min(hurt, key=lambda v: v.p_holm)
         return (
             f"{model} is better in all, but worse than {v.against} in the segment {v.segment}: there "
-            f"its mean error is {_money(v.gain, unit)} higher, more than chance explains; {better} serves."
+            f"its mean error is {money(v.gain, unit)} higher, more than chance explains; {better} serves."
         )
     v = next(v for v in total if v.against == better)
     naives = "both naives" if len(total) == 2 else "the naive"
     return (
-        f"{model} beats {naives} on {test}: its mean error is {_money(v.gain, unit)} below that of {better}, "
-        f"at least {_money(v.gain_low, unit)} with 95 % confidence."
+        f"{model} beats {naives} on {test}: its mean error is {money(v.gain, unit)} below that of {better}, "
+        f"at least {money(v.gain_low, unit)} with 95 % confidence."
     )

@@ -112,6 +112,13 @@ def gate_words(report: RunReport) -> list[str]:
     """Which model serves, and why."""
     serving, reason = report.forecaster.config.model, report.gate.reason
     version = f" (version {report.version} of {report.name})" if report.version else ""
+    if report.gate.decision != "promote":
+        champion = report.gate.champion
+        stays = f"version {champion} serves on" if champion is not None else "nothing is promoted"
+        return [
+            f"{serving}{version} does not serve, {stays}. Why: {reason}",
+            f"The forecasts on this page are those of {serving}{version}.",
+        ]
     if report.gate.passed:
         return [f"{serving} serves{version}. Why: {reason}"]
     out = [f"The naive forecast {serving} serves{version}: no model passed the gate. Why: {reason}"]

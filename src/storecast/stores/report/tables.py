@@ -181,7 +181,8 @@ def gate_table(gate: GateReport, words: Words) -> Table:
             Column("Verdict", False),
         ),
         rows,
-        "Gain: the naive's mean error minus the model's. At least: its lower bound with 95 % confidence. "
+        "Gain: the other's mean error minus the model's; the champion is what served, back-tested "
+        "alike. At least: its lower bound with 95 % confidence. "
         "Chance: how likely a difference of this sign would be without a real one, corrected for the number "
         "of segments (Holm).",
     )
