@@ -366,3 +366,39 @@ def test_an_override_that_was_withdrawn_by_an_older_program(tmp_path: Path, desk
     assert "override" not in _rows(desk)["1_1", week]
     states = desk.client.get("/v1/overrides?history=true").json()["overrides"]
     assert [o["state"] for o in states] == ["withdrawn", "replaced"]
+
+
+def test_scores_and_metrics(desk: Running) -> None:
+    """Once actuals come: errors of naive, model and override by planner and store; before, no figure."""
+    rows = _rows(desk)
+    week = sorted({ds for _, ds in rows})[0]
+    assert desk.client.get("/v1/overrides/scores").json()["all"] is None
+    _say(desk, series=["1_1", "2_1"], dates=[week], mode="difference", value=100.0)
+    text = desk.client.get("/metrics").text
+    assert "storecast_overrides_active 2.0" in text
+    assert "storecast_override_value_added_ratio" not in text
+    service = desk.worker.service
+    model = {name: rows[name, week]["storecast"] for name in ("1_1", "2_1")}
+    sold = {"1_1": model["1_1"] + 80.0, "2_1": model["2_1"] - 20.0}
+    # The weeks of this world are long past, so what was said is dated back to before they ended.
+    early = OverrideTable(desk.worker.log.database, clock=lambda: 1_000_000_000_000_000_000)
+    champion = service.holder.serving()
+    naive = champion.forecaster.naive["naive-growth"]
+    place = champion.views["series"].place
+    about = [Against(n, week, model[n], round(float(naive[0, place[n]]), 2), 1) for n in sold]
+    early.say(about, "difference", 100.0, who="Ann", why="x")
+    actuals = [{"unique_id": n, "ds": week, "y": y} for n, y in sold.items()]
+    assert desk.client.post("/v1/actuals", json={"actuals": actuals}).status_code == 200
+    found = desk.client.get("/v1/overrides/scores").json()
+    assert found["all"]["model_error"] == pytest.approx((80 + 20) / 2)
+    assert found["all"]["override_error"] == pytest.approx((20 + 120) / 2)
+    wanted = sum(abs(a.naive - sold[a.unique_id]) for a in about if a.naive is not None) / 2
+    assert found["all"]["naive_error"] == pytest.approx(wanted)
+    assert [(s["store"], round(s["override_added"], 6)) for s in found["stores"]] == [
+        ("1", 60.0),
+        ("2", -100.0),
+    ]
+    assert [(p["who"], p["rows"]) for p in found["planners"]] == [("Ann", 2)]
+    next(chore for chore in service.chores if "Worth" in chore.__qualname__)()
+    text = desk.client.get("/metrics").text
+    assert "storecast_override_value_added_ratio -0.4" in text

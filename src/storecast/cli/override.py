@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Set, list and undo planners' overrides of forecasts.", no_args_is_help=True)
+app = typer.Typer(help="Set, list, undo and score planners' overrides of forecasts.", no_args_is_help=True)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 Why = Annotated[str, typer.Option("--why", help="Reason, for the record.")]
@@ -174,3 +174,53 @@ def undo(
         print_json({"undone": [row.undoes for row in made]})
         return
     screen.print(f"Undone: {', '.join(f'{row.unique_id} in {row.ds}' for row in made)}.")
+
+
+@app.command("score")
+def score_(as_json: Json = False) -> None:
+    """What overrides were worth whose weeks have actuals: mean errors of naive, model and override.
+
+    Examples:
+
+      storecast override score
+
+      storecast override score --json
+    """
+    from storecast.jobs.overrides import score
+    from storecast.settings import Settings
+    from storecast.wiring.logs import actuals_table, override_table
+
+    settings = Settings()
+    with override_table(settings) as kept, actuals_table(settings) as sold:
+        found = score(kept, sold, {})
+    if as_json:
+        print_json({"unit": settings.unit, **found.as_dict()})
+        return
+    if found.of_all is None:
+        screen.print("No week with an override has actuals yet.")
+        return
+    for title, groups in (
+        ("All", {"all": found.of_all}), ("By planner", found.by_planner), ("By store", found.by_store),
+    ):  # fmt: skip
+        rows = []
+        for name, score_of in groups.items():
+            errors = (score_of.naive_error, score_of.model_error, score_of.override_error)
+            rows.append(
+                [
+                    name,
+                    f"{score_of.rows:,}",
+                    f"{score_of.better:,}",
+                    *(money(error, settings.unit) for error in errors),
+                    money(score_of.override_added, settings.unit),
+                ]
+            )
+        head = [
+            "",
+            "overrides",
+            "nearer",
+            "naive's error",
+            "model's error",
+            "override's error",
+            "value added",
+        ]
+        table(title, head, rows)

@@ -10,16 +10,18 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from storecast.errors import LogError
 from storecast.forecasting.overrides import counting, moved, moved_sums
-from storecast.ports.records import Override, Overrides
+from storecast.jobs.overrides import score
+from storecast.ports.records import Actuals, Override, Overrides
 from storecast.service.champion import Champion, View
 from storecast.service.fields import iso
 
-__all__ = ["OverrideBook", "shown"]
+__all__ = ["OverrideBook", "Worth", "shown"]
 
 _NEVER = 1 << 62
 
@@ -87,6 +89,21 @@ class OverrideBook:
             partial.replace(self._copy)
         except OSError:
             return  # without it a restart needs the database; nothing else does
+
+
+class Worth:
+    """What overrides were worth in all: ``ratio`` of the model's error that they took away, None where no
+    week with one has actuals."""
+
+    def __init__(self, table: Overrides, actuals: Actuals) -> None:
+        self._table, self._actuals = table, actuals
+        self.ratio: float | None = None
+
+    def refresh(self) -> None:
+        """Count anew. Called in a thread."""
+        with suppress(LogError):  # what was counted last goes on
+            found = score(self._table, self._actuals, {}).of_all
+            self.ratio = found.ratio if found else None
 
 
 def _over(champion: Champion, found: Iterable[Override]) -> Champion:

@@ -125,6 +125,20 @@ class Telemetry:
 
         self.registry.register(_Read(read))
 
+    def watch_overrides(self, active: Callable[[], int], value_added: Callable[[], float | None]) -> None:
+        """Show how many overrides count, and the share of the model's error that they took away, where that
+        is known."""
+
+        def read() -> Iterable[Metric]:
+            yield GaugeMetricFamily(
+                "storecast_overrides_active", "Overrides that count.", value=float(active())
+            )
+            if (ratio := value_added()) is not None:
+                text = "1 minus the error of overrides over that of the model they replaced."
+                yield GaugeMetricFamily("storecast_override_value_added_ratio", text, value=ratio)
+
+        self.registry.register(_Read(read))
+
     def watch_cache(self, cache: Cache) -> None:
         """Show how often the cache of answers helped."""
 

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storecast.ports.records import Overrides
+from storecast.ports.records import Actuals, Overrides
 from storecast.settings import Settings
+from storecast.stores.forecast_log.actuals import ActualsTable
 from storecast.stores.forecast_log.event_chain import ChainReport, verify
 from storecast.stores.forecast_log.export import Exported, export
 from storecast.stores.forecast_log.overrides import OverrideTable
 from storecast.stores.forecast_log.records import ForecastTable
 from storecast.wiring.serving import database
 
-__all__ = ["export_log", "override_table", "prune_log", "verify_events"]
+__all__ = ["actuals_table", "export_log", "override_table", "prune_log", "verify_events"]
 
 
 def export_log(settings: Settings, folder: Path, *, since: int | None, until: int | None) -> Exported:
@@ -51,5 +52,15 @@ def override_table(settings: Settings) -> Iterator[Overrides]:
     opened = database(settings)
     try:
         yield OverrideTable(opened)
+    finally:
+        opened.close()
+
+
+@contextmanager
+def actuals_table(settings: Settings) -> Iterator[Actuals]:
+    """What was truly sold."""
+    opened = database(settings)
+    try:
+        yield ActualsTable(opened)
     finally:
         opened.close()

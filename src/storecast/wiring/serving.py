@@ -13,7 +13,7 @@ from storecast.errors import SetupError
 from storecast.ports.cache import Cache, Limit, RateLimiter
 from storecast.service.app import create_app
 from storecast.service.context import Service, ServiceConfig, Tables
-from storecast.service.overridden import OverrideBook
+from storecast.service.overridden import OverrideBook, Worth
 from storecast.service.security import Doors, KeyRing, is_loopback
 from storecast.service.telemetry import Telemetry, Traces
 from storecast.service.watcher import Holder
@@ -33,7 +33,8 @@ from storecast.wiring import places
 
 __all__ = ["Worker", "database", "key_table", "make_worker"]
 
-_LOOK_SECONDS, _KEYS_SECONDS, _OVERRIDES_SECONDS, _PRUNE_SECONDS = 0.25, 2.0, 1.0, 3600.0
+_LOOK_SECONDS, _KEYS_SECONDS, _OVERRIDES_SECONDS, _WORTH_SECONDS = 0.25, 2.0, 1.0, 60.0
+_PRUNE_SECONDS = 3600.0
 _DAY = 86_400_000_000  # microseconds
 
 
@@ -120,10 +121,13 @@ def make_worker(settings: Settings, host: str) -> Worker:
     doors = Doors(ring, limiter, limit, local=is_loopback(host))
     tables = _tables(log.database)
     book = OverrideBook(tables.overrides, home / "overrides.json")
+    worth = Worth(tables.overrides, tables.actuals)
+    telemetry.watch_overrides(lambda: len(book.counting()), lambda: worth.ratio)
     chores: dict[Callable[[], None], float] = {
         holder.look: _LOOK_SECONDS,
         ring.refresh: _KEYS_SECONDS,
         book.refresh: _OVERRIDES_SECONDS,
+        worth.refresh: _WORTH_SECONDS,
     }
     if settings.log_days:
         chores[_retention(ForecastTable(log.database), settings.log_days)] = _PRUNE_SECONDS

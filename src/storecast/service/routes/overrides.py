@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from storecast.forecasting.overrides import states
+from storecast.jobs.overrides import NAIVE, score
 from storecast.ports.records import Against, Override
 from storecast.service.calls import call_of
 from storecast.service.champion import Champion
@@ -24,7 +25,6 @@ from storecast.service.rules import declared
 __all__ = ["make_router"]
 
 _LARGEST, _MOST = 1e12, 10_000
-_NAIVE = "naive-growth"
 
 
 class NewOverride(Body):
@@ -68,7 +68,7 @@ def _about(champion: Champion, series: Sequence[str], dates: Sequence[str]) -> l
         raise invalid([Wrong("series", f"more than {_MOST:,} series and weeks are named")])
     places = [(name, view.find(name, f"series[{i}]")) for i, name in enumerate(series)]
     weeks = [(day, champion.week(day, f"dates[{i}]")) for i, day in enumerate(dates)]
-    naive = f.naive[_NAIVE]
+    naive = f.naive[NAIVE]
     return [
         Against(name, day, view.point.item(week, at), round(naive.item(week, at), 2), version)
         for name, at in dict(places).items()
@@ -153,5 +153,17 @@ def make_router(service: Service) -> APIRouter:
         made = table.undo(left, who=call_of(request).caller, why=asked.why)
         book.refresh()
         return answer({"overrides": _shown(made, dict.fromkeys((r.id for r in made), "undo")), "next": None})
+
+    @router.get(
+        "/v1/overrides/scores",
+        summary="What overrides were worth, by planner and store",
+        openapi_extra=declared("reader") | documented("OverrideScores"),
+    )
+    def scores() -> Response:
+        champion = service.holder.champion
+        f = champion.forecaster if champion else None
+        stores = dict(zip(f.keys.tolist(), f.stores.tolist(), strict=True)) if f else {}
+        made = score(table, service.tables.actuals, stores)
+        return answer({"unit": service.config.unit, **made.as_dict()})
 
     return router

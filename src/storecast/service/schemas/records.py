@@ -21,6 +21,7 @@ __all__ = [
     "HistoryAnswer",
     "ModelEventAnswer",
     "ModelsAnswer",
+    "OverrideScores",
     "OverridesAnswer",
     "SeriesAnswer",
     "VersionsAnswer",
@@ -239,6 +240,43 @@ class OverridesAnswer(Struct):
 
     overrides: list[OverrideItem]
     next: str | None
+
+
+class ValueAdded(Struct, kw_only=True):
+    """Mean absolute errors in dollars a week of ``rows`` overrides; ``better``: how many came nearer than the
+    model; ``model_added``: the naive's error minus the model's; ``override_added``: the model's minus the
+    planner's; ``ratio``: that as a share of the model's error."""
+
+    rows: int
+    better: int
+    naive_error: float
+    model_error: float
+    override_error: float
+    model_added: float
+    override_added: float
+    ratio: float | None
+
+
+class PlannerScore(ValueAdded, kw_only=True):
+    """Of one planner."""
+
+    who: str
+
+
+class StoreScore(ValueAdded, kw_only=True):
+    """Of one store."""
+
+    store: str
+
+
+class OverrideScores(Struct):
+    """What overrides were worth whose weeks have actuals: ``all`` (null where none has), by planner and
+    store. Judged is what counted when the week ended, against what had been forecast when it was said."""
+
+    unit: str
+    all: ValueAdded | None
+    planners: list[PlannerScore]
+    stores: list[StoreScore]
 
 
 class ActualRow(Struct, forbid_unknown_fields=True, frozen=True):
