@@ -1,0 +1,120 @@
+"""From evidence at each look to alarms: the gravest explanation first, each fault once, weeks joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.forecasting.calendar import Days
+from storecast.forecasting.drift.config import KINDS
+from storecast.forecasting.drift.evidence import Evidence
+from storecast.forecasting.drift.report import Alarm
+from storecast.forecasting.drift.words import remedy, sentence
+
+__all__ = ["hits", "raise_alarms"]
+
+Bool = NDArray[np.bool_]
+_LEVELS = ("panel", "store", "block", "series")
+_EXPLAINED = 0.5  # share of its series that a graver alarm must hold to explain a lighter one
+_APART = ("level", "input", "residual")  # whose levels are told apart before they are judged
+_PAUSE = 1  # looks without evidence that do not end an alarm
+
+
+def hits(evidence: Sequence[Evidence], limit: Sequence[float]) -> list[Bool]:
+    """(L, K) of each family: where it alarms, and nothing graver or broader says why."""
+    order = sorted(
+        range(len(evidence)),
+        key=lambda i: (KINDS.index(evidence[i].kind), _LEVELS.index(evidence[i].level)),
+    )
+    out: list[Bool] = [np.zeros((0, 0), dtype=bool)] * len(evidence)
+    explained: dict[str, Bool] = {}
+    pending: dict[str, list[tuple[int, Bool]]] = {}
+    last = ""
+    for i in order:
+        found = evidence[i]
+        if found.kind != last:
+            _settle(explained, pending, evidence)
+            last = found.kind
+        with np.errstate(invalid="ignore"):
+            hit = found.p_value <= limit[i]
+        known = explained.get(found.column)
+        if known is not None and hit.any():
+            hit &= ~_covered(known, found)
+        out[i] = hit
+        if hit.any():
+            pending.setdefault(found.column, []).append((i, hit))
+            if found.kind not in _APART:
+                _settle(explained, pending, evidence)
+    return out
+
+
+def _settle(
+    explained: dict[str, Bool], pending: dict[str, list[tuple[int, Bool]]], evidence: Sequence[Evidence]
+) -> None:
+    """Take what has been found as the explanation of what comes after it."""
+    for column, found in pending.items():
+        for i, hit in found:
+            of = evidence[i].of
+            mask = np.where(of >= 0, hit[:, of], False)
+            explained[column] = explained.get(column, np.zeros_like(mask)) | mask
+    pending.clear()
+
+
+def _covered(known: Bool, found: Evidence) -> Bool:
+    """(L, K) whether half of each key's series or more are ``known`` (L, N) to be explained."""
+    size = len(found.keys)
+    inside = found.of >= 0
+    count = np.maximum(np.bincount(found.of[inside], minlength=size), 1)
+    shares = np.stack([np.bincount(found.of[inside], row[inside], size) for row in known.astype(np.float64)])
+    out: Bool = shares >= _EXPLAINED * count
+    return out
+
+
+@dataclass(frozen=True)
+class _Episode:
+    first: int
+    last: int
+
+
+def raise_alarms(evidence: Sequence[Evidence], limit: Sequence[float], weeks: Days) -> tuple[Alarm, ...]:
+    """All alarms of the looks, the gravest kind first, those that are over after those that are on."""
+    alarms: list[tuple[tuple[object, ...], Alarm]] = []
+    for i, hit in enumerate(hits(evidence, limit)):
+        found = evidence[i]
+        looks = len(hit)
+        for k in np.flatnonzero(hit.any(axis=0)):
+            for episode in _episodes(hit[:, k]):
+                alarm = _alarm(found, int(k), episode, limit[i], weeks, looks)
+                rank = (not alarm.active, KINDS.index(alarm.kind), _LEVELS.index(alarm.level), alarm.p_value)
+                alarms.append(((*rank, alarm.key, alarm.column, alarm.raised), alarm))
+    return tuple(alarm for _, alarm in sorted(alarms, key=lambda pair: pair[0]))
+
+
+def _episodes(hit: Bool) -> list[_Episode]:
+    at = np.flatnonzero(hit)
+    cuts = np.flatnonzero(np.diff(at) > 1 + _PAUSE) + 1
+    return [_Episode(int(part[0]), int(part[-1])) for part in np.split(at, cuts)]
+
+
+def _alarm(found: Evidence, k: int, episode: _Episode, limit: float, weeks: Days, looks: int) -> Alarm:
+    first_look = len(weeks) - looks
+    size, p = float(found.size[episode.last, k]), float(found.p_value[episode.last, k])
+    since = str(weeks[found.began[episode.first, k]])
+    key = str(found.keys[k])
+    return Alarm(
+        kind=found.kind,
+        level=found.level,
+        key=key,
+        column=found.column,
+        size=size,
+        since=since,
+        raised=str(weeks[first_look + episode.first]),
+        active=episode.last == looks - 1,
+        p_value=p,
+        limit=limit,
+        sentence=sentence(found.kind, found.level, key, found.column, size, since, p),
+        remedy=remedy(found.kind),
+    )

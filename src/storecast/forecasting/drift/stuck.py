@@ -1,0 +1,76 @@
+"""Columns that stand still, and columns that are gone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storecast.forecasting.drift.config import DriftConfig
+from storecast.forecasting.drift.evidence import Evidence
+from storecast.forecasting.drift.groups import Group, most
+from storecast.forecasting.drift.runs import lengths, run_p_values
+
+__all__ = ["gone_evidence", "repeats", "stuck_evidence"]
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+
+def repeats(values: Float) -> tuple[Bool, Bool]:
+    """(T, K) which weeks hold to the last digit what the week before did, zeros apart, and where that can be
+    said."""
+    same, possible = np.zeros(values.shape, dtype=bool), np.zeros(values.shape, dtype=bool)
+    both = np.isfinite(values[1:]) & np.isfinite(values[:-1])
+    possible[1:] = both & ((values[1:] != 0) | (values[:-1] != 0))
+    same[1:] = possible[1:] & (values[1:] == values[:-1])
+    return same, possible
+
+
+def stuck_evidence(
+    values: Float, column: str, grouped: list[Group], looks: int, config: DriftConfig
+) -> list[Evidence]:
+    """Evidence at the last ``looks`` weeks that ``values`` (T, N) of ``column`` repeat; ``size``: how many
+    weeks hold the same.
+
+    Sales of a whole group that repeat once are last week's file under this week's date: shifted dates. They
+    stand still from the second time on.
+    """
+    same, possible = repeats(values)
+    out = []
+    for group in grouped:
+        flag, chance = most(same, possible, group, config)
+        p = run_p_values(flag, chance, looks, config)
+        rows = len(flag)
+        run = lengths(flag)[rows - looks :]
+        began = np.arange(rows - looks, rows)[:, None] + 1 - run
+        size = run.astype(np.float64)
+        whole = (group.keys, group.of)
+        if column == "sales" and group.level != "series":
+            once = run == 1
+            late = np.where(once | ~np.isfinite(p), p, 1.0)
+            out.append(
+                Evidence("shifted-dates", group.level, column, *whole, late, np.ones_like(size), began)
+            )
+            p = np.where(once, 1.0, p)
+        out.append(Evidence("stuck-input", group.level, column, *whole, p, size + 1.0, began))
+    return out
+
+
+def gone_evidence(
+    values: Float, column: str, grouped: list[Group], looks: int, config: DriftConfig
+) -> list[Evidence]:
+    """Evidence at the last ``looks`` weeks that ``column`` is no longer given in most of a group, though it
+    was; ``size``: for how many weeks."""
+    known = np.isfinite(values)
+    rows = len(known)
+    begun = np.zeros_like(known)
+    begun[1:] = np.maximum.accumulate(known, axis=0)[:-1]
+    out = []
+    for group in grouped:
+        flag, chance = most(~known, begun, group, config)
+        run = lengths(flag)[rows - looks :]
+        began = np.arange(rows - looks, rows)[:, None] + 1 - run
+        p = run_p_values(flag, chance, looks, config)
+        size = run.astype(np.float64)
+        out.append(Evidence("lost-input", group.level, column, group.keys, group.of, p, size, began))
+    return out
