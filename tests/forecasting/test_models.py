@@ -12,7 +12,7 @@ from storecast.forecasting.baselines import BASELINES, naive_growth, recent_mean
 from storecast.forecasting.calendar import US_RETAIL
 from storecast.forecasting.finishing import groups_of
 from storecast.forecasting.models import MODELS, ModelConfig, Rolled, roll_model, roll_naive
-from storecast.forecasting.rolling import STATES
+from storecast.forecasting.rolling import STATES, inner_cutoffs
 from tests.forecasting.panels import as_panel, season_of, weeks_from
 
 NAIVES = {"seasonal-naive": seasonal_naive, "naive-growth": naive_growth}
@@ -65,7 +65,7 @@ def test_no_model_is_judged_by_a_series_before_it_began(model: str):
 def test_a_naive_rolls_what_it_says_at_each_cutoff(name: str):
     """Each cutoff's points are the naive's of the history until then; the last known level is its state."""
     values = _values()
-    rolling = roll_naive(name, values, 13, 4)
+    rolling = roll_naive(name, values, 13, inner_cutoffs(len(values), 4))
     for i, c in enumerate(rolling.cutoffs):
         np.testing.assert_array_equal(rolling.point[i], NAIVES[name](values[:c], 13))
         np.testing.assert_array_equal(rolling.state["usual"][i], recent_mean(values[:c]))

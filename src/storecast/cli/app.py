@@ -21,6 +21,7 @@ from storecast.cli import (
     run_all,
     serving,
     training,
+    updating,
     web,
 )
 from storecast.cli.output import errors
@@ -45,6 +46,7 @@ app.command("backtest")(training.backtest)
 app.command("forecast")(forecasting.forecast)
 app.command("explain")(forecasting.explain)
 app.command("actuals")(actuals.actuals)
+app.command("update")(updating.update)
 app.add_typer(models.app, name="models")
 app.add_typer(override.app, name="override")
 app.command("serve")(serving.serve)

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from storecast.forecasting.rolling import Rolling
 
-__all__ = ["FEATURES", "BoostingConfig", "Correction", "correct", "fit_correction", "gain_shares"]
+__all__ = [
+    "FEATURES",
+    "BoostingConfig",
+    "Correction",
+    "apply_correction",
+    "correct",
+    "fit_correction",
+    "gain_shares",
+]
 
 Float = NDArray[np.float64]
 _STATES = ("level", "growth", "block_growth", "residual_4", "residual_13", "store_residual", "volatility")
@@ -149,6 +157,15 @@ def _earned(rolling: Rolling, raw: Float, first: int) -> float:
         if loss.sum() < least and np.mean(loss < base) > 0.5:
             best, least = weight, float(loss.sum())
     return best
+
+
+def apply_correction(rolling: Rolling, static: Float, correction: Correction) -> Float:
+    """(C, H, N) log corrections (before the weight) at each cutoff by a model of an earlier fit."""
+    raw = np.zeros_like(rolling.point)
+    if correction.model:
+        for i in range(len(rolling.cutoffs)):
+            raw[i] = _predict(correction.model, _design(rolling, i, static)).reshape(raw[i].shape)
+    return raw
 
 
 def correct(point: Float, raw: Float, weight: float) -> Float:

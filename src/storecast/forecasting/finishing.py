@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.forecasting.hierarchy import Level, fit_level, selling, summed
+from storecast.forecasting.hierarchy import Level, adapt_level, fit_level, selling, summed
+from storecast.forecasting.operators import ratio
 from storecast.forecasting.rolling import Groups, Rolling
 from storecast.forecasting.timeline import YEAR
 
@@ -64,14 +66,38 @@ def stand_in(rolling: Rolling, values: Float, panel: Panel, groups: Groups) -> d
 
 
 def fit_levels(
-    rolling: Rolling, panel: Panel, groups: Groups, values: Float, live: NDArray[np.bool_]
+    rolling: Rolling,
+    panel: Panel,
+    groups: Groups,
+    values: Float,
+    live: NDArray[np.bool_],
+    kept: Mapping[str, Level] | None = None,
+    new: int = 0,
+    fitted: int = 0,
 ) -> dict[str, Level]:
     """Bands of the series, of the stores where they have departments, and of the total; ``live`` (C, N) as of
-    ``selling``."""
+    ``selling``. With ``kept`` they are not learnt but go on from there, by the last ``new`` weeks;
+    ``fitted``: how many weeks the fit had seen."""
     size = len(panel.keys)
     age = np.cumsum(np.isfinite(values), axis=0)[rolling.cutoffs - 1].astype(np.float64)
     each = np.arange(size)
-    levels = {"series": fit_level(rolling, each, panel.keys, groups.block, _floor(values), age)}
+
+    def level(
+        name: str,
+        of: NDArray[np.int64],
+        keys: NDArray[np.str_],
+        block: NDArray[np.int64],
+        floor: Float,
+        age: Float,
+        live: NDArray[np.bool_] | None,
+    ) -> Level:
+        if kept is None or name not in kept:
+            return fit_level(rolling, of, keys, block, floor, age, live)
+        year = values[max(0, fitted - YEAR) : fitted]
+        typical = _mean_size(year if live is None else summed(year, of, len(keys)))
+        return adapt_level(rolling, of, keys, block, floor, age, live, kept[name], new, typical)
+
+    levels = {"series": level("series", each, panel.keys, groups.block, _floor(values), age, None)}
     grown = np.full((len(age), 1), np.inf)
     sums = {}
     if groups.hierarchical:
@@ -81,7 +107,7 @@ def fit_levels(
     for name, (of, keys) in sums.items():
         one_block = np.zeros(len(keys), dtype=np.int64)
         floor = _floor(summed(values, of, len(keys)))
-        levels[name] = fit_level(rolling, of, keys, one_block, floor, grown, live)
+        levels[name] = level(name, of, keys, one_block, floor, grown, live)
     return levels
 
 
@@ -99,6 +125,12 @@ def ended_notes(panel: Panel, live: NDArray[np.bool_]) -> dict[str, str]:
         last = panel.weeks[np.flatnonzero(np.isfinite(panel.values[:, i]))[-1]]
         notes[str(panel.keys[i])] = f"no row since {last}: taken as ended and left out of the sums"
     return notes
+
+
+def _mean_size(values: Float) -> Float:
+    """(S,) mean size of what is known of (T, S) values, NaN where nothing is."""
+    there = np.isfinite(values)
+    return ratio(np.abs(np.where(there, values, 0.0)).sum(axis=0), there.sum(axis=0).astype(np.float64))
 
 
 def _floor(values: Float) -> Float:

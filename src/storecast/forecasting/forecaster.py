@@ -17,7 +17,7 @@ from storecast.errors import RequestError
 from storecast.forecasting.boosting import BoostingConfig, Correction, correct, fit_correction
 from storecast.forecasting.calendar import US_RETAIL, Calendar, Days
 from storecast.forecasting.direct import DirectState
-from storecast.forecasting.events import Event, apply_events
+from storecast.forecasting.events import Event, EventEffects, apply_events
 from storecast.forecasting.finishing import (
     ended_notes,
     fit_levels,
@@ -27,12 +27,13 @@ from storecast.forecasting.finishing import (
     still_selling,
 )
 from storecast.forecasting.hierarchy import Level, cents
-from storecast.forecasting.models import MODELS, ModelConfig, roll_model
+from storecast.forecasting.models import MODELS, ModelConfig, Rolled, roll_model
+from storecast.forecasting.rolling import Groups
 
 if TYPE_CHECKING:
     from storecast.forecasting.panel import Panel
 
-__all__ = ["HORIZON_LIMIT", "PARTS", "Forecaster", "ForecasterConfig"]
+__all__ = ["HORIZON_LIMIT", "PARTS", "Forecaster", "ForecasterConfig", "finished"]
 
 Float = NDArray[np.float64]
 HORIZON_LIMIT = 52
@@ -118,34 +119,8 @@ class Forecaster:
             static = np.stack([panel.code("type"), panel.code("size")])
             correction, raw = fit_correction(rolling, static, replace(config.boosting, seed=config.seed))
             rolling.point[:] = correct(rolling.point, raw, correction.weight)
-        rolling.parts["boosting"] = rolling.point[-1].copy()  # limits are set in place
-        notes = stand_in(rolling, effects.values, panel, groups)
-        limit(rolling, effects.values, effects.closed)  # last: a closed week is closed for a stand-in too
-        point = cents(rolling.point[-1])
-        rolling.parts["limits"] = point
-        live = still_selling(rolling, panel, effects.shut)
-        levels = fit_levels(rolling, panel, groups, effects.values, live)
-        for level in levels.values():  # what is closed or has ended sells nothing for certain
-            level.sigma[~(level.total(np.where(effects.closed, 0.0, 1.0)) > 0.0)] = 0.0
-        return cls(
-            config=config,
-            keys=panel.keys,
-            stores=panel.stores,
-            blocks=panel.blocks,
-            weeks=panel.weeks[-1] + 7 * np.arange(1, config.horizon + 1),
-            point=point,
-            levels=levels,
-            parts={name: rolling.parts[name] for name in PARTS},
-            naive=rolled.naive,
-            notes=notes | ended_notes(panel, live[-1]),
-            history=panel.values,
-            history_weeks=panel.weeks,
-            correction=correction,
-            weights=rolling.weights,
-            direct=rolled.direct,
-            inputs=_inputs(panel, rolled.direct is not None, known_future or {}, effects.values),
-            learnt={"events": effects.lifts, "member_weights": rolling.panel_weights.tolist()},
-        )
+        more = {"member_weights": rolling.panel_weights.tolist()}
+        return finished(config, panel, groups, effects, rolled, correction, known_future or {}, more)
 
     @property
     def cutoff(self) -> np.datetime64:
@@ -200,6 +175,52 @@ class Forecaster:
                 remedy="Ask for one of these weeks, or train on newer data.",
             )
         return horizon - 1, column
+
+
+def finished(
+    config: ForecasterConfig,
+    panel: Panel,
+    groups: Groups,
+    effects: EventEffects,
+    rolled: Rolled,
+    correction: Correction,
+    known_future: Mapping[str, Float],
+    learnt: Mapping[str, Any],
+    kept: Mapping[str, Level] | None = None,
+    new: int = 0,
+    fitted: int = 0,
+) -> Forecaster:
+    """The forecaster of corrected rolling origins: limits, stand-ins, and bands, which with ``kept`` go on
+    from there by ``new`` weeks, ``fitted`` being how many the fit had seen."""
+    rolling = rolled.rolling
+    rolling.parts["boosting"] = rolling.point[-1].copy()  # limits are set in place
+    notes = stand_in(rolling, effects.values, panel, groups)
+    limit(rolling, effects.values, effects.closed)  # last: a closed week is closed for a stand-in too
+    point = cents(rolling.point[-1])
+    rolling.parts["limits"] = point
+    live = still_selling(rolling, panel, effects.shut)
+    levels = fit_levels(rolling, panel, groups, effects.values, live, kept, new, fitted)
+    for level in levels.values():  # what is closed or has ended sells nothing for certain
+        level.sigma[~(level.total(np.where(effects.closed, 0.0, 1.0)) > 0.0)] = 0.0
+    return Forecaster(
+        config=config,
+        keys=panel.keys,
+        stores=panel.stores,
+        blocks=panel.blocks,
+        weeks=panel.weeks[-1] + 7 * np.arange(1, config.horizon + 1),
+        point=point,
+        levels=levels,
+        parts={name: rolling.parts[name] for name in PARTS},
+        naive=rolled.naive,
+        notes=notes | ended_notes(panel, live[-1]),
+        history=panel.values,
+        history_weeks=panel.weeks,
+        correction=correction,
+        weights=rolling.weights,
+        direct=rolled.direct,
+        inputs=_inputs(panel, rolled.direct is not None, known_future, effects.values),
+        learnt={"events": effects.lifts, **learnt},
+    )
 
 
 def _inputs(

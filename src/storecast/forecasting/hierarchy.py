@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.forecasting.intervals import Bands, features, fit_bands
+from storecast.forecasting.intervals import Bands, adapt_bands, features, fit_bands
 from storecast.forecasting.rolling import Rolling
 from storecast.forecasting.timeline import YEAR
 
-__all__ = ["LEFT_OUT", "Level", "cents", "fit_level", "selling", "summed"]
+__all__ = ["LEFT_OUT", "Level", "adapt_level", "cents", "fit_level", "selling", "summed"]
 
 Float = NDArray[np.float64]
 LEFT_OUT = -1  # the place of a series that has ended, in a level of sums
+_HEIGHT = 1  # the place among the features of how far the forecast stands above the usual level
+_SIZES = (0.3, 3.0)  # bounds of a forecast over what is typical
 _SILENT = 8  # weeks without a row after which a series that sold in these weeks a year ago has ended
 
 
@@ -84,6 +86,47 @@ def selling(values: Float, cutoffs: NDArray[np.int64]) -> NDArray[np.bool_]:
     return going
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """Rolling origins of one level: ``point``, ``actual``, ``slope`` (C, H, S), ``usual`` (C, S), ``of``."""
+
+    point: Float
+    actual: Float
+    slope: Float
+    usual: Float
+    of: NDArray[np.int64]
+
+    def sigma(self, bands: Bands, at: int, age: Float) -> Float:
+        """(H, S) expected error of the forecast of cutoff number ``at``."""
+        horizon = np.arange(1.0, self.point.shape[1] + 1.0)[:, None]
+        return bands.sigma(features(horizon, self.point[at], self.usual[at], self.slope[at], age[at]))
+
+    def relative(self, bands: Bands, at: int, age: Float, typical: Float) -> Float:
+        """The same in proportion to the forecast's size, ``typical`` (S,) being that of the year before the
+        fit: so that a few weeks' errors tell of other seasons too."""
+        horizon = np.arange(1.0, self.point.shape[1] + 1.0)[:, None]
+        x = features(horizon, self.point[at], self.usual[at], self.slope[at], age[at])
+        x[_HEIGHT] = 0.0
+        size = np.abs(np.nan_to_num(self.point[at])) / np.maximum(typical, 1e-9)
+        out: Float = bands.sigma(x) * np.clip(size, *_SIZES)
+        return out
+
+
+def _rows(rolling: Rolling, of: NDArray[np.int64], size: int, live: NDArray[np.bool_] | None) -> _Rows:
+    """The origins as ``fit_level`` takes them."""
+    point, actual, usual, slope = rolling.point, rolling.actual, rolling.state["usual"], rolling.slope
+    if live is not None:
+        there = np.broadcast_to(live[:, None, :], point.shape).copy()
+        there[:-1] &= np.isfinite(actual[:-1])
+        weight = np.abs(np.where(there, point, np.nan))
+        slope = summed(slope * weight, of, size) / np.maximum(summed(weight, of, size), 1e-9)
+        point, actual = (summed(np.where(there, v, np.nan), of, size) for v in (point, actual))
+        usual = np.nan_to_num(summed(np.where(live, usual, np.nan), of, size))
+        of = np.where(live[-1], of, LEFT_OUT)
+        point[-1], slope[-1] = np.nan_to_num(point[-1]), np.nan_to_num(slope[-1])
+    return _Rows(point, actual, slope, usual, of)
+
+
 def fit_level(
     rolling: Rolling,
     of: NDArray[np.int64],
@@ -98,20 +141,64 @@ def fit_level(
     ``age`` (C, S or 1) weeks known of each key at each cutoff; ``live`` (C, N) of ``selling`` for a level of
     sums, ``of`` (N,) without regard to it; None: every series is a key of its own.
     """
-    point, actual, usual, slope = rolling.point, rolling.actual, rolling.state["usual"], rolling.slope
-    if live is not None:
-        there = np.broadcast_to(live[:, None, :], point.shape).copy()
-        there[:-1] &= np.isfinite(actual[:-1])
-        weight = np.abs(np.where(there, point, np.nan))
-        slope = summed(slope * weight, of, len(keys)) / np.maximum(summed(weight, of, len(keys)), 1e-9)
-        point, actual = (summed(np.where(there, v, np.nan), of, len(keys)) for v in (point, actual))
-        usual = np.nan_to_num(summed(np.where(live, usual, np.nan), of, len(keys)))
-        of = np.where(live[-1], of, LEFT_OUT)
-        point[-1], slope[-1] = np.nan_to_num(point[-1]), np.nan_to_num(slope[-1])
+    rows = _rows(rolling, of, len(keys), live)
     inner = rolling.inner
-    age = np.broadcast_to(age, usual.shape)
+    age = np.broadcast_to(age, rows.usual.shape)
     weeks = int(rolling.cutoffs[-1] - rolling.cutoffs[0])
-    bands = fit_bands(point[inner], actual[inner], usual, slope[inner], age, block, floor, weeks)
-    horizon = np.arange(1.0, point.shape[1] + 1.0)[:, None]
-    x = features(horizon, point[-1], usual[-1], slope[-1], age[-1])
-    return Level(keys, of, bands, bands.sigma(x))
+    bands = fit_bands(
+        rows.point[inner], rows.actual[inner], rows.usual, rows.slope[inner], age, block, floor, weeks
+    )
+    return Level(keys, rows.of, bands, rows.sigma(bands, -1, age))
+
+
+def adapt_level(
+    rolling: Rolling,
+    of: NDArray[np.int64],
+    keys: NDArray[np.str_],
+    block: NDArray[np.int64],
+    floor: Float,
+    age: Float,
+    live: NDArray[np.bool_] | None,
+    kept: Level,
+    new: int,
+    typical: Float,
+) -> Level:
+    """The level ``kept`` gone on by ``new`` weeks, its bands adapted to each of them in turn; see
+    ``adapt_bands``. ``rolling`` holds origins before those weeks; ``typical`` (S,) dollars of a week in the
+    last year before the fit, NaN where unknown; else as in ``fit_level``."""
+    rows = _rows(rolling, of, len(keys), live)
+    age = np.broadcast_to(age, rows.usual.shape)
+    typical = np.where(np.isfinite(typical), typical, np.abs(rows.usual[-1]))
+    bands = Bands(
+        _scale_of(kept, keys, np.abs(rows.usual[-1]), block),
+        kept.bands.slopes,
+        kept.bands.quantiles,
+        floor,
+    )
+    last = int(rolling.cutoffs[-1])
+    for week in range(last - new, last):
+        seen = [
+            (i, week - int(c))
+            for i, c in enumerate(rolling.cutoffs[:-1])
+            if 0 <= week - int(c) < rows.point.shape[1]
+        ]
+        if not seen:
+            continue
+        residual = np.stack([rows.actual[i, h] - rows.point[i, h] for i, h in seen])
+        sigma = np.stack([rows.relative(bands, i, age, typical)[h] for i, h in seen])
+        bands = adapt_bands(bands, residual, sigma)
+    return Level(keys, rows.of, bands, rows.relative(bands, -1, age, typical))
+
+
+def _scale_of(kept: Level, keys: NDArray[np.str_], usual: Float, block: NDArray[np.int64]) -> Float:
+    """(S,) the scales that were earned; of a new key what is usual in its block, else in all, relative to
+    the ``usual`` level (S,)."""
+    at = np.searchsorted(kept.keys, keys).clip(max=len(kept.keys) - 1)
+    known = kept.keys[at] == keys
+    scale = np.where(known, kept.bands.scale[at], np.nan)
+    for i in np.flatnonzero(~known):
+        peers = known & (usual > 0) & (block == block[i])
+        peers = peers if peers.any() else known & (usual > 0)
+        share = float(np.median(scale[peers] / usual[peers])) if peers.any() else 0.1
+        scale[i] = max(share * usual[i], 1e-6)
+    return scale

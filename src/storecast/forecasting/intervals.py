@@ -10,7 +10,7 @@ parametric scale.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from storecast.forecasting.operators import ratio
 
-__all__ = ["PROBABILITIES", "Bands", "features", "fit_bands"]
+__all__ = ["PROBABILITIES", "Bands", "adapt_bands", "features", "fit_bands"]
 
 Float = NDArray[np.float64]
 PROBABILITIES: Float = np.concatenate([[0.001, 0.0025], np.linspace(0.005, 0.995, 199), [0.9975, 0.999]])
@@ -32,6 +32,10 @@ _MOST_RELATIVE = 2.0  # times the usual level that a block's mean error may be
 _FEATURES = 5
 _YEAR = 52.0  # weeks, from which a series is young no more
 _INFANT = 8.0  # weeks, below which a level is hardly known
+_FORGETTING = 0.15  # of what bands rest on that a week of many independent series replaces
+_OWN_FORGETTING = 0.05  # of a series' own scale
+_OWN_BOUNDS = (0.25, 4.0)  # of what one week may say of it
+_ATOMS = 2000  # by which quantiles are stood for when they are mixed with residuals
 _YOUTH_PRIOR = (0.3, 0.3)  # slopes of youth where no series was young at any rolling origin
 
 
@@ -117,6 +121,45 @@ def fit_bands(
     middle = np.median(z)
     quantiles = middle + _widening(freedom) * (np.quantile(z, PROBABILITIES) - middle)  # so that they rise
     return Bands(scale, np.append(slopes, young), quantiles, floor)
+
+
+def adapt_bands(bands: Bands, residual: Float, sigma: Float) -> Bands:
+    """Bands after one more week: its residuals count, and all that came before counts for less.
+
+    ``residual`` and ``sigma`` (K, N): actual minus forecast of that week from K earlier cutoffs, NaN where
+    unknown, and the error that was expected by ``bands``. The pooled quantiles become those of the mixture of
+    what they were and of the week's residual / sigma, so that the weights of past weeks decay by a constant
+    factor (nonexchangeable conformal prediction: Barber, Candes, Ramdas and Tibshirani 2023); by it coverage
+    returns to its level after the errors have changed, as it does where levels are corrected by past misses
+    (Gibbs and Candes 2021). Few series, whose week says little, replace less. A series' own scale follows its
+    own errors, slowly.
+    """
+    known = np.isfinite(residual) & (sigma > 0)
+    if not known.any():
+        return bands
+    z = np.divide(residual, sigma, out=np.full(residual.shape, np.nan), where=known)
+    heard = known.any(axis=0)
+    size = int(heard.sum())
+    independent = size / (1.0 + (size - 1) * _SHARED)
+    share = _FORGETTING * independent / (independent + 1.0)
+    middle = bands.quantile(0.5)
+    off = np.abs(z - middle)
+    own = off.sum(axis=0, where=known)[heard] / known.sum(axis=0)[heard]
+    scale = bands.scale.copy()
+    if size > 1 and own.mean() > 0:
+        scale[heard] *= 1.0 + _OWN_FORGETTING * (np.clip(own / own.mean(), *_OWN_BOUNDS) - 1.0)
+    return replace(bands, scale=scale, quantiles=_mixed(bands, z[known], share))
+
+
+def _mixed(bands: Bands, z: Float, share: float) -> Float:
+    """Quantiles at PROBABILITIES of the mixture of the bands' own, and of ``z`` that makes up ``share``."""
+    atoms = np.interp((np.arange(_ATOMS) + 0.5) / _ATOMS, PROBABILITIES, bands.quantiles)
+    values = np.concatenate([atoms, z])
+    weight = np.concatenate([np.full(_ATOMS, (1.0 - share) / _ATOMS), np.full(len(z), share / len(z))])
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weight[order]) - 0.5 * weight[order]
+    out: Float = np.interp(PROBABILITIES, below, values[order])
+    return out
 
 
 def _youth_slopes(residual: Float, known: NDArray[np.bool_], usual: Float, age: Float) -> Float:

@@ -13,13 +13,13 @@ from storecast.forecasting.aligned import AlignedConfig
 from storecast.forecasting.baselines import BASELINES, naive_growth, recent_mean, seasonal_naive
 from storecast.forecasting.blend import BlendConfig
 from storecast.forecasting.calendar import Calendar
-from storecast.forecasting.direct import DirectState, roll_direct
+from storecast.forecasting.direct import DirectState, go_on_direct, roll_direct
 from storecast.forecasting.rolling import STATES, Groups, Rolling, inner_cutoffs, roll
 
 if TYPE_CHECKING:
     from storecast.forecasting.panel import Panel
 
-__all__ = ["MODELS", "ModelConfig", "Rolled", "roll_model", "roll_naive"]
+__all__ = ["MODELS", "ModelConfig", "Rolled", "go_on", "roll_model", "roll_naive"]
 
 Float = NDArray[np.float64]
 MODELS = ("blend", "aligned", "boosting", *BASELINES)
@@ -65,13 +65,12 @@ def roll_model(
     step = config.step * (3 if len(panel.keys) > _MANY_SERIES else 1)
     naive = {name: method(panel.values, horizon) for name, method in _NAIVES.items()}
     if model in _NAIVES:
-        return Rolled(roll_naive(model, panel.values, horizon, step), naive)
+        return Rolled(roll_naive(model, panel.values, horizon, inner_cutoffs(len(panel.values), step)), naive)
     if model == "boosting":
         rolling, direct = roll_direct(
             panel, horizon, calendar, step=step, known_future=known_future, advance=advance
         )
         return Rolled(rolling, naive, direct)
-    decay = _DEPARTMENT_DECAY if groups.hierarchical else _STORE_DECAY
     rolling = roll(
         panel.values,
         panel.weeks,
@@ -79,7 +78,7 @@ def roll_model(
         horizon,
         calendar,
         aligned=config.aligned,
-        blending=replace(config.blend, residual_decay=decay),
+        blending=_blending(config, groups),
         step=step,
         event_effects=lift,
         advance=advance,
@@ -87,10 +86,53 @@ def roll_model(
     return Rolled(rolling, naive)
 
 
-def roll_naive(name: str, values: Float, horizon: int, step: int) -> Rolling:
+def _blending(config: ModelConfig, groups: Groups) -> BlendConfig:
+    decay = _DEPARTMENT_DECAY if groups.hierarchical else _STORE_DECAY
+    return replace(config.blend, residual_decay=decay)
+
+
+def go_on(
+    model: str,
+    panel: Panel,
+    groups: Groups,
+    horizon: int,
+    calendar: Calendar,
+    config: ModelConfig,
+    origins: NDArray[np.int64],
+    *,
+    weights: Float,
+    direct: DirectState | None,
+    lift: Float | None = None,
+    known_future: Mapping[str, Float] | None = None,
+) -> Rolled:
+    """As ``roll_model`` on a panel that goes on, but from ``origins`` and with what an earlier fit has
+    learnt: nothing is fitted but what each forecast reads off the history itself."""
+    naive = {name: method(panel.values, horizon) for name, method in _NAIVES.items()}
+    if model in _NAIVES:
+        return Rolled(roll_naive(model, panel.values, horizon, origins), naive)
+    if direct is not None:
+        rolling = go_on_direct(direct, panel, horizon, calendar, origins, known_future=known_future)
+        return Rolled(rolling, naive, direct)
+    rolling = roll(
+        panel.values,
+        panel.weeks,
+        groups,
+        horizon,
+        calendar,
+        aligned=config.aligned,
+        blending=_blending(config, groups),
+        step=config.step,
+        weights=weights,
+        origins=origins,
+        event_effects=lift,
+    )
+    return Rolled(rolling, naive)
+
+
+def roll_naive(name: str, values: Float, horizon: int, inner: NDArray[np.int64]) -> Rolling:
     """Rolling origins of a naive, so that it can be judged, banded and served like any model."""
     method, rows, size = _NAIVES[name], *values.shape
-    cutoffs = np.append(inner_cutoffs(rows, step), rows)
+    cutoffs = np.append(inner, rows)
     shape = (len(cutoffs), horizon, size)
     rolling = Rolling(
         cutoffs,

@@ -98,12 +98,14 @@ def roll(
     blending: BlendConfig,
     step: int,
     weights: Float | None = None,
+    origins: NDArray[np.int64] | None = None,
     event_effects: Float | None = None,
     advance: Callable[[float], None] = lambda share: None,
 ) -> Rolling:
     """Fit all coefficients on ``values`` (T, N) and forecast ``horizon`` weeks from every cutoff.
 
-    ``weeks`` (T,); ``weights`` (M, N) from an earlier fit are used as they are; ``event_effects`` (T + H, N)
+    ``weeks`` (T,); ``weights`` (M, N) from an earlier fit are used as they are; ``origins``: inner
+    cutoffs other than every ``step`` weeks; ``event_effects`` (T + H, N)
     multipliers of known events. ``advance`` is told the share of columns that is done.
     """
     rows, size = values.shape
@@ -119,7 +121,7 @@ def roll(
     holidays = moving_holidays(index, timeline)
     whole = Aligned(index / holidays[:rows], timeline, aligned)
     usual = holidays[:rows] * rhythm.history()
-    cutoffs = np.append(inner_cutoffs(rows, step), rows)
+    cutoffs = np.append(inner_cutoffs(rows, step) if origins is None else origins, rows)
 
     def columns(at: NDArray[np.int64]) -> Aligned:
         known = values[:, at] / usual[:, groups.block[at]]

@@ -175,8 +175,9 @@ def promote(
     releases: Releases | None = None,
     anyway: bool = False,
     overrule: bool = False,
+    kind: str = "promote",
 ) -> Promotion:
-    """Make ``version``, the challenger by default, the champion of ``name``, and publish it.
+    """Make ``version``, the challenger by default, the champion of ``name``, and publish it as ``kind``.
 
     A version that the gate refused takes ``overrule``, and the record then says so. With ``releases`` its
     forecasts are checked before the alias moves (``anyway``: only whether they are whole). Raises

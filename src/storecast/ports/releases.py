@@ -37,7 +37,8 @@ class Published:
 class ReleaseInfo:
     """What the release folder points to: ``version`` of ``name``, its ``digest`` and kind of ``model``.
 
-    ``kind``: how it came there, ``promote``, ``rollback`` or ``moved`` (the alias, elsewhere);
+    ``kind``: how it came there, ``promote``, ``update``, ``rollback`` or ``moved`` (the alias,
+    elsewhere);
     ``published_at``: ISO 8601, UTC; ``replaced``: the version that served until then; ``alias``: the
     registry's champion as last heard, another than ``version`` after a rollback that the registry was not
     told of yet; ``earlier``: what a rollback goes back to, latest first; ``recent``: the last publications

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from storecast.forecasting.baselines import recent_mean
 from storecast.forecasting.calendar import Calendar
 from storecast.forecasting.direct.encoding import RAW_NAMES, Encoding, fit_encoding
-from storecast.forecasting.direct.state import DirectConfig, DirectState, check_future, columns, forecast
+from storecast.forecasting.direct.state import (
+    DirectConfig,
+    DirectState,
+    check_future,
+    columns,
+    forecast,
+    order_of,
+)
 from storecast.forecasting.effects import open_weeks
 from storecast.forecasting.features import Facts, Features, make_facts, make_features
 from storecast.forecasting.rolling import STATES, Rolling, inner_cutoffs
@@ -25,7 +32,7 @@ from storecast.forecasting.timeline import YEAR
 if TYPE_CHECKING:
     from storecast.forecasting.panel import Panel
 
-__all__ = ["roll_direct"]
+__all__ = ["go_on_direct", "roll_direct"]
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -170,6 +177,42 @@ def roll_direct(
     return out, _finish(out, model, share, features, encoding, horizon, config)
 
 
+def go_on_direct(
+    state: DirectState,
+    panel: Panel,
+    horizon: int,
+    calendar: Calendar,
+    origins: Int,
+    *,
+    known_future: Mapping[str, Float] | None = None,
+) -> Rolling:
+    """What the trees of an earlier fit forecast from ``origins`` and from the end of a panel that goes on.
+
+    Raises RequestError for future values that do not fit, DataError for a panel without the columns of the
+    fit.
+    """
+    check_future(panel, horizon, known_future)
+    rows, size = panel.values.shape
+    facts = make_facts(panel.weeks[0] + 7 * np.arange(rows + horizon + 1), calendar)
+    static = columns(panel, state.encoding)
+    cutoffs = np.append(origins, rows)
+    out = _empty(cutoffs, horizon, size)
+    actual = open_weeks(panel.values)
+    for i, c in enumerate(cutoffs.tolist()):
+        final = c == rows
+        ahead = horizon if final else min(horizon, rows - c)
+        features = make_features(panel, c, ahead, facts, known_future if final else None)
+        point = forecast(
+            state.model, state.share, static, features, order_of(state, (*RAW_NAMES, *features.names))
+        )
+        _record(out, i, features, point, panel.values[:c])
+        if not final:
+            begun = np.isfinite(panel.values[:c]).any(axis=0)
+            out.actual[i, :ahead] = np.where(begun, actual[c : c + ahead], np.nan)
+    _explain(out, features)
+    return out
+
+
 def _empty(cutoffs: Int, horizon: int, size: int) -> Rolling:
     shape = (len(cutoffs), horizon, size)
     return Rolling(
@@ -184,6 +227,12 @@ def _empty(cutoffs: Int, horizon: int, size: int) -> Rolling:
     )
 
 
+def _explain(out: Rolling, features: Features) -> None:
+    last_year = np.where(np.isfinite(features.last_year), features.last_year, features.base)
+    out.parts.update(last_year=last_year)
+    out.parts.update({name: out.point[-1].copy() for name in ("growth", "holiday", "residual")})
+
+
 def _finish(
     out: Rolling,
     model: str,
@@ -194,7 +243,5 @@ def _finish(
     config: DirectConfig,
 ) -> DirectState:
     """Fill the explanation of the final forecast; the state that repeats it."""
-    last_year = np.where(np.isfinite(features.last_year), features.last_year, features.base)
-    out.parts.update(last_year=last_year)
-    out.parts.update({name: out.point[-1].copy() for name in ("growth", "holiday", "residual")})
+    _explain(out, features)
     return DirectState(model, share, (*RAW_NAMES, *features.names), encoding, horizon, config)

@@ -25,6 +25,7 @@ __all__ = [
     "columns",
     "forecast",
     "importance",
+    "order_of",
     "predict_direct",
 ]
 
@@ -131,8 +132,8 @@ def forecast(model: str, share: float, static: Float, features: Features, order:
     return out
 
 
-def _order(state: DirectState, found: tuple[str, ...]) -> NDArray[np.int64]:
-    """Places of the model's columns among those ``found``."""
+def order_of(state: DirectState, found: tuple[str, ...]) -> NDArray[np.int64]:
+    """Places of the model's columns among those ``found``; raises DataError where one is not there."""
     place = {name: i for i, name in enumerate(found)}
     if missing := [name for name in state.names if name not in place]:
         raise DataError(
@@ -189,7 +190,7 @@ def predict_direct(
     rows = len(panel.weeks)
     weeks = panel.weeks[0] + 7 * np.arange(rows + horizon + 1)
     features = make_features(panel, rows, horizon, make_facts(weeks, calendar), known_future)
-    order = _order(state, (*RAW_NAMES, *features.names))
+    order = order_of(state, (*RAW_NAMES, *features.names))
     return forecast(state.model, state.share, columns(panel, state.encoding), features, order)
 
 
