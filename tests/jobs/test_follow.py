@@ -510,3 +510,37 @@ def test_twenty_moves_quickly(world: World) -> None:
     assert world.steps() == []
     assert [event[2] for event in world.written()] == [1, *[2, 1] * 10]
     assert len(list((world.root / NAME / "versions").iterdir())) == 2
+
+
+class Late(Away):
+    """A registry that hears of a rollback just while somebody promotes."""
+
+    late: Callable[[], object] | None = None
+
+    def promote(self, name: str, version: int, *, who: str, why: str):
+        if self.late is not None:
+            late, self.late = self.late, None
+            late()
+            raise RegistryError("somebody else moved the champion")
+        return super().promote(name, version, who=who, why=why)
+
+
+def test_a_promotion_is_not_refused_for_a_rollback_that_serves_already(world: World) -> None:
+    """The registry hears of the rollback in the middle: nothing that serves has changed, and it goes on.
+    Where what serves has changed, whoever promotes decides again."""
+    world.registry.__class__ = Late
+    registry = world.registry
+    assert isinstance(registry, Late)
+    for number in (1, 2, 3):
+        world.register(number)
+    for number in (1, 3):
+        promote(registry, NAME, number, who="Ann", why="better", releases=world.releases())
+    rollback(None, NAME, who="Bob", why="too wide", releases=world.releases())
+    assert world.serving().version == 1
+    registry.late = lambda: registry.rollback(NAME, who="Bob", why="too wide", to=1)
+    promote(registry, NAME, 2, who="Ann", why="the next", releases=world.releases())
+    assert world.serving().version == 2
+    registry.late = lambda: world.releases().rollback(who="Bob", why="worse")
+    with pytest.raises(RegistryError, match="somebody else"):
+        promote(registry, NAME, 3, who="Ann", why="the last", releases=world.releases())
+    assert world.serving().version == 1

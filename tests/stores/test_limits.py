@@ -116,3 +116,34 @@ def test_limits_hold_without_redis(tmp_path) -> None:
             await limiter.close()
 
     asyncio.run(run())
+
+
+def test_many_at_once_are_granted_what_is_there(redis: Redis) -> None:
+    """Forty that ask in the same moment share what is taken ahead: none is refused while the burst lasts."""
+
+    async def run() -> None:
+        limiter, limit = RedisLimiter(SharedRedis(redis.url)), Limit(0.1, 60)
+        caller = f"crowd-{uuid.uuid4()}"
+        waits = await asyncio.gather(*(limiter.take(caller, limit) for _ in range(40)))
+        assert waits == [0.0] * 40
+        waits = await asyncio.gather(*(limiter.take(caller, limit) for _ in range(40)))
+        assert [bool(wait) for wait in waits].count(False) == 20
+        await limiter.close()
+
+    asyncio.run(run())
+
+
+def test_whoever_gives_up_keeps_nobody_waiting(redis: Redis) -> None:
+    """A caller that is cut off while it asks leaves the others to ask for themselves."""
+
+    async def run() -> None:
+        limiter, limit = RedisLimiter(SharedRedis(redis.url)), Limit(0.1, 60)
+        caller = f"crowd-{uuid.uuid4()}"
+        first = asyncio.create_task(limiter.take(caller, limit))
+        others = [asyncio.create_task(limiter.take(caller, limit)) for _ in range(5)]
+        await asyncio.sleep(0)
+        first.cancel()
+        assert await asyncio.wait_for(asyncio.gather(*others), 10) == [0.0] * 5
+        await limiter.close()
+
+    asyncio.run(run())

@@ -202,12 +202,31 @@ def promote(
         kind, why = "overrule", f"against the gate: {why}"
     if releases is not None:
         checked[wanted.digest] = check_version(registry, releases, wanted, anyway=anyway)
-    made = registry.promote(name, version, who=who, why=why)
+    made = _moved(registry, name, version, who=who, why=why, releases=releases)
     if releases is not None:
         publish_champion(
             registry, releases, name, kind=kind, who=who, why=why, anyway=anyway, checked=checked
         )
     return Promotion(made, previous, moved=previous != made.version)
+
+
+def _moved(
+    registry: Registry, name: str, version: int, *, who: str, why: str, releases: Releases | None
+) -> ModelVersion:
+    """Move the alias; once more where it moved meanwhile because the registry heard late of a rollback.
+
+    What serves says whether anybody decided anything in between.
+    """
+    before = served(releases) if releases is not None else None
+    try:
+        return registry.promote(name, version, who=who, why=why)
+    except RegistryError:
+        champion, now = registry.champion(name), served(releases) if releases is not None else None
+        if champion is None or before is None or now is None or now.published_at != before.published_at:
+            raise
+        if champion.version != now.version:
+            raise
+        return registry.promote(name, version, who=who, why=why)
 
 
 def rollback(

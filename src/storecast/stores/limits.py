@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 
 from storecast.ports.cache import Limit
 from storecast.stores.cache import SharedRedis
@@ -63,6 +65,13 @@ class MemoryLimiter:
         """Nothing is open."""
 
 
+class _Asked(NamedTuple):
+    """What Redis said to one who asked for ``cost`` tokens: as the script answers, None where it did not."""
+
+    cost: float
+    given: float | None
+
+
 class RedisLimiter:
     """The port ``RateLimiter`` shared between workers: together they grant no more than one would.
 
@@ -74,32 +83,59 @@ class RedisLimiter:
         self._redis, self._clock = redis, clock
         self._alone = MemoryLimiter(clock=clock)
         self._ahead: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._asking: dict[str, asyncio.Future[_Asked | None]] = {}
         self._script = redis.client.register_script(_SCRIPT)
 
     async def take(self, caller: str, limit: Limit, cost: float = 1.0) -> float:
         """See ``ports.cache.RateLimiter.take``."""
         cost = min(cost, limit.burst)
-        tokens = self._taken_ahead(caller)
-        if tokens >= cost:
-            self._ahead[caller] = (tokens - cost, self._ahead[caller][1])
-            return 0.0
-        most = max(cost, float(int(limit.burst / _AHEAD)))
-        given = await self._redis.call(
-            lambda client: self._script(
-                keys=[f"storecast:limit:{caller}"], args=[limit.rate, limit.burst, cost, most], client=client
-            )
-        )
+        while True:
+            tokens = self._taken_ahead(caller)
+            if tokens >= cost:
+                self._ahead[caller] = (tokens - cost, self._ahead[caller][1])
+                return 0.0
+            asking = self._asking.get(caller)
+            if asking is None:
+                break
+            # Each asking for itself, they would take the burst ahead between them and refuse the rest.
+            asked = await asyncio.shield(asking)
+            if asked is None:
+                continue  # whoever asked was cut off
+            if asked.given is None:
+                return await self._alone.take(caller, limit, cost)
+            if asked.given < 0 and asked.cost <= cost:
+                return -asked.given / 1e6
+        given = await self._ask(caller, limit, cost)
         if given is None:
             return await self._alone.take(caller, limit, cost)
-        granted = float(given)
-        if granted < 0:
-            return -granted / 1e6
+        if given < 0:
+            return -given / 1e6
         # Others may have been granted tokens while this one waited for its own.
-        self._ahead[caller] = (self._taken_ahead(caller) + granted - cost, self._clock() + _KEEP)
+        self._ahead[caller] = (self._taken_ahead(caller) + given - cost, self._clock() + _KEEP)
         self._ahead.move_to_end(caller)
         if len(self._ahead) > _CALLERS:
             self._ahead.popitem(last=False)
         return 0.0
+
+    async def _ask(self, caller: str, limit: Limit, cost: float) -> float | None:
+        """Tokens, or minus the microseconds to wait; None while Redis is away. Others may await it."""
+        asking = self._asking[caller] = asyncio.get_running_loop().create_future()
+        most = max(cost, float(int(limit.burst / _AHEAD)))
+        try:
+            answer = await self._redis.call(
+                lambda client: self._script(
+                    keys=[f"storecast:limit:{caller}"],
+                    args=[limit.rate, limit.burst, cost, most],
+                    client=client,
+                )
+            )
+            given = None if answer is None else float(answer)
+            asking.set_result(_Asked(cost, given))
+        finally:
+            del self._asking[caller]
+            if not asking.done():
+                asking.set_result(None)
+        return given
 
     def _taken_ahead(self, caller: str) -> float:
         tokens, until = self._ahead.get(caller, (0.0, 0.0))
