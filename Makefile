@@ -17,7 +17,7 @@ SYSTEMS := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin
 UV_PIN = $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate $(ARGS)
 UV_COMPILE = $(UV_PIN) --extra web --extra s3 --group build
-RIVALS := benchmarks/rivals/requirements
+RIVALS := benchmarks/rivals
 # What checks the deployment, apart from the rest: 140 packages that nothing else needs.
 DEPLOY := .venv-deploy/.made
 DEPLOY_PINS := tools/deploy/requirements
@@ -172,8 +172,9 @@ lock: $(LOCKER)/bin/uv ## re-make the locks, with hashes, and prove them for eve
 	done; done
 
 .PHONY: lock-rivals
-lock-rivals: $(LOCKER)/bin/uv ## re-make the lock of the benchmark's rivals
-	@$(UV_PIN) --output-file $(RIVALS).lock $(RIVALS).in
+lock-rivals: $(LOCKER)/bin/uv ## re-make the locks of the benchmarks' rivals
+	@for which in requirements servers; do \
+	  $(UV_PIN) --output-file $(RIVALS)/$$which.lock $(RIVALS)/$$which.in || exit 1; done
 
 .PHONY: lock-deploy
 lock-deploy: $(LOCKER)/bin/uv ## re-make the lock of what checks the deployment
@@ -184,5 +185,5 @@ $(LOCKER)/bin/uv:
 
 .PHONY: clean
 clean: ## remove environments, caches and build output; never data or models
-	@rm -rf .venv .venv-bench .venv-deploy build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-bench .venv-bench-servers .venv-deploy build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [accuracy|speed|worlds|webapp|log ...]``: measures the figures of the README."""
+"""``python -m benchmarks [NAME ...]``: measures the figures of the README."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _BENCHMARKS = {
     "speed": "CPU and memory of training and forecasting",
     "worlds": "other retailers' constructed panels",
     "webapp": "the web app: first page, a change of store, twenty sessions at once",
+    "serving": "the service beside MLflow's, BentoML and a route that does nothing",
     "log": "commits of the forecast log, beside the disk's sync time",
 }
 

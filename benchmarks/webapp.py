@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 from benchmarks.data import load_sales
 from benchmarks.machine import machine, versions
+from benchmarks.processes import cpu_seconds, memory_mb, started
 from benchmarks.protocol import Session
 from benchmarks.tables import facts, markdown_table, write_results
 from storecast.errors import SetupError
@@ -39,37 +38,18 @@ sessions: each opens the forecast page, and changes the store again and again af
 seconds. Service, app and the sessions share the machine."""
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def serving(home: Path, words: Sequence[str], alive: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A command that listens, from when it answers until the end of the block."""
-    port = _free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-c", "from storecast.cli import main; main()", *words, "--port", str(port)]
-    with (home / f"{words[0]}.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env={**os.environ, "STORECAST_HOME": str(home)}, stdout=log, stderr=log
-        )
-    try:
-        ends = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(url + alive, timeout=2).close()
-                break
-            except OSError as error:
-                if process.poll() is not None or time.monotonic() > ends:
-                    text = (home / f"{words[0]}.log").read_text(errors="replace")
-                    raise SetupError(f"`storecast {words[0]}` did not start.", found=text[-500:]) from error
-                time.sleep(0.1)
-        yield url, process
-    finally:
-        process.terminate()
-        process.wait(20)
+    """A storecast command that listens, from when it answers until the end of the block."""
+    program = [sys.executable, "-c", "from storecast.cli import main; main()", *words, "--port"]
+    with started(
+        f"`storecast {words[0]}`",
+        lambda port: [*program, port],
+        alive,
+        home / f"{words[0]}.log",
+        {"STORECAST_HOME": str(home)},
+    ) as running:
+        yield running
 
 
 def _first_pages(url: str, chromium: str) -> list[float]:
@@ -125,18 +105,6 @@ def _together(url: str, stores: Sequence[str], sessions: int, number: int) -> li
     return found
 
 
-def _memory_mb(process: subprocess.Popen[bytes]) -> float:
-    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return float(line.split()[1]) / 1024.0
-    return float("nan")
-
-
-def _cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _share(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
@@ -169,12 +137,12 @@ def run(args: argparse.Namespace, root: Path, build: Path) -> None:
     ):
         pages = _first_pages(url, chromium)
         found["first_page_after_start_s"], found["first_page_s"] = pages[0], statistics.median(pages[1:])
-        cpu = _cpu_seconds(app)
+        cpu = cpu_seconds(app.pid)
         alone = _changes(url, stores, 0.1, args.changes)
-        found["change_cpu_s"] = (_cpu_seconds(app) - cpu) / (1 + args.changes)
-        found["memory_one_mb"] = _memory_mb(app)
+        found["change_cpu_s"] = (cpu_seconds(app.pid) - cpu) / (1 + args.changes)
+        found["memory_one_mb"] = memory_mb(app.pid)
         together = _together(url, stores, args.sessions, args.changes)
-        found["memory_many_mb"] = _memory_mb(app)
+        found["memory_many_mb"] = memory_mb(app.pid)
     found |= {"sessions": args.sessions, "changes": args.changes}
     for name, values in (("alone", alone), ("together", together)):
         found[f"change_{name}_median_s"] = statistics.median(values)

@@ -1,4 +1,4 @@
-"""Makes the rivals' environment, ``.venv-bench``, from its lock; a second call finds it ready."""
+"""Makes the rivals' environments from their locks; a second call finds them ready."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from storecast.errors import SetupError
 
 __all__ = ["rivals_python"]
 
-_PLACE, _LOCK = ".venv-bench", "benchmarks/rivals/requirements.lock"
+# Which forecast, and which serve: their packages do not agree in everything.
+_PLACES = {"requirements": ".venv-bench", "servers": ".venv-bench-servers"}
 
 
-def rivals_python(root: Path) -> Path:
-    """The Python of the rivals' environment under ``root``, made anew where the lock or the Python changed.
+def rivals_python(root: Path, which: str = "requirements") -> Path:
+    """The Python of the rivals' environment under ``root``, made anew where the lock or the Python changed;
+    ``which``: the lock's name.
 
     Raises SetupError where it cannot be made.
     """
-    place, lock = root / _PLACE, root / _LOCK
+    place, lock = root / _PLACES[which], root / "benchmarks" / "rivals" / f"{which}.lock"
     python, stamp = place / "bin" / "python", place / ".made-from"
     made_from = hashlib.sha256(lock.read_bytes()).hexdigest() + f" {sys.version_info[:2]} {place}\n"
     if python.exists() and stamp.exists() and stamp.read_text() == made_from:
         return python
-    print(f"Making {_PLACE}, the rivals' environment, from {_LOCK}", flush=True)
+    print(f"Making {place.name}, an environment of rivals, from {lock.relative_to(root)}", flush=True)
     shutil.rmtree(place, ignore_errors=True)
     for command in (
         [sys.executable, "-m", "venv", str(place)],
@@ -37,7 +39,7 @@ def rivals_python(root: Path) -> Path:
             raise SetupError(
                 "The rivals' environment could not be made.",
                 where=" ".join(command),
-                remedy="See the lines above; `--only storecast` measures without the rivals.",
+                remedy="See the lines above; `accuracy --only storecast` measures without rivals.",
             )
     stamp.write_text(made_from)
     return python

@@ -1,0 +1,106 @@
+"""Closed-loop load by wrk: so many connections, each asking again as soon as it is answered."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from storecast.errors import SetupError
+
+__all__ = ["Asked", "Load", "parse", "script", "wrk"]
+
+_MARK = "wrk-found "
+# wrk turns the script's requests; what it found is told as one line of JSON instead of for people.
+_SCRIPT = """local asked = {{}}
+function init(args)
+{requests}
+end
+local turn = 0
+function request()
+  turn = turn % #asked + 1
+  return asked[turn]
+end
+function done(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format(
+    '{mark}{{"requests":%d,"seconds":%.6f,"p50_ms":%.3f,"p99_ms":%.3f,"refused":%d,"broken":%d}}\\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    e.status, e.connect + e.read + e.write + e.timeout))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Requests that are sent in turns: ``method`` and ``headers`` of all, (path, body) of each."""
+
+    method: str
+    each: Sequence[tuple[str, str]]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def as_bytes(self, host: str) -> list[bytes]:
+        """Each as HTTP/1.1 has it."""
+        lines = [f"{name}: {value}\r\n" for name, value in {"Host": host, **self.headers}.items()]
+        out = []
+        for path, body in self.each:
+            size = f"Content-Length: {len(body.encode())}\r\n" if body else ""
+            out.append(f"{self.method} {path} HTTP/1.1\r\n{''.join(lines)}{size}\r\n{body}".encode())
+        return out
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of it: answers, seconds, and the times an answer took."""
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+
+
+def _lua(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    return f'"{escaped}"'
+
+
+def script(asked: Asked) -> str:
+    """The Lua that makes wrk send ``asked`` in turns."""
+    headers = ", ".join(f"[{_lua(name)}] = {_lua(value)}" for name, value in asked.headers.items())
+    lines = [f"  local headers = {{{headers}}}", '  headers["Host"] = wrk.headers["Host"]']
+    for path, body in asked.each:
+        words = ", ".join([_lua(asked.method), _lua(path), "headers", _lua(body) if body else "nil"])
+        lines.append(f"  asked[#asked + 1] = wrk.format({words})")
+    return _SCRIPT.format(requests="\n".join(lines), mark=_MARK)
+
+
+def parse(text: str) -> Load:
+    """The line of the script among wrk's own; raises RuntimeError where anything was not answered with 2xx or
+    3xx, or nothing at all."""
+    lines = [line.removeprefix(_MARK) for line in text.splitlines() if line.startswith(_MARK)]
+    if len(lines) != 1:
+        raise RuntimeError(f"wrk told nothing: {text[-500:]}")
+    found: dict[str, Any] = json.loads(lines[0])
+    if found["refused"] or found["broken"] or not found["requests"]:
+        raise RuntimeError(f"not every request was answered well: {lines[0]}")
+    return Load(found["requests"], found["seconds"], found["p50_ms"], found["p99_ms"])
+
+
+def wrk(url: str, asked: Asked, connections: int, seconds: int, folder: Path) -> Load:
+    """Ask ``url`` from one thread over so many connections; raises SetupError where there is no wrk."""
+    program = shutil.which("wrk")
+    if program is None:
+        raise SetupError("There is no load generator to measure with.", remedy="apt-get install wrk")
+    path = folder / "asked.lua"
+    path.write_text(script(asked))
+    command = [program, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
+    done = subprocess.run(
+        [*command, "-s", str(path), url], capture_output=True, text=True, check=False, timeout=seconds + 60
+    )
+    if done.returncode:
+        raise RuntimeError(f"wrk failed: {(done.stdout + done.stderr)[-500:]}")
+    return parse(done.stdout)
