@@ -21,8 +21,8 @@ from benchmarks.wrk import wrk
 __all__ = ["medians", "pace", "rates", "start", "thousand", "with_rounds"]
 
 _CONNECTIONS, _FEW = (16, 64), 4
-_RATE, _PACED = 300.0, 10.0  # requests a second, seconds of a round
-_PACED_ROUNDS, _STARTS = 3, 3
+_RATE, _PACED = 300.0, 8.0  # requests a second, seconds of a round
+_STARTS = 3  # of each
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def pace(made: Made, rounds: int, seconds: int) -> dict[str, Any]:
     some = [one for one in contenders(made) if "what-if" not in one.asks]
     found: dict[str, list[dict[str, float]]] = {}
     with _running(made, some) as running:
-        for turn in range(_PACED_ROUNDS):
+        for turn in range(rounds):
             for one in some:
                 for what in [what for what in one.asks if not what.startswith("1,000")]:
                     where = urlsplit(running[one.name][0])

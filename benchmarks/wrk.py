@@ -12,7 +12,9 @@ from typing import Any
 
 from storecast.errors import SetupError
 
-__all__ = ["Asked", "Load", "parse", "script", "wrk"]
+__all__ = ["TURN", "Asked", "Load", "parse", "script", "wrk"]
+
+TURN = "@TURN@"  # in a body: the number of the request, so that no two are the same
 
 _MARK = "wrk-found "
 # wrk turns the script's requests; what it found is told as one line of JSON instead of for people.
@@ -22,8 +24,9 @@ function init(args)
 end
 local turn = 0
 function request()
-  turn = turn % #asked + 1
-  return asked[turn]
+  turn = turn + 1
+  local one = asked[(turn - 1) % #asked + 1]
+  return type(one) == "string" and one or one(turn)
 end
 function done(summary, latency, requests)
   local e = summary.errors
@@ -73,8 +76,9 @@ def script(asked: Asked) -> str:
     headers = ", ".join(f"[{_lua(name)}] = {_lua(value)}" for name, value in asked.headers.items())
     lines = [f"  local headers = {{{headers}}}", '  headers["Host"] = wrk.headers["Host"]']
     for path, body in asked.each:
-        words = ", ".join([_lua(asked.method), _lua(path), "headers", _lua(body) if body else "nil"])
-        lines.append(f"  asked[#asked + 1] = wrk.format({words})")
+        text = " .. turn .. ".join(map(_lua, body.split(TURN))) if body else "nil"
+        made = f"wrk.format({_lua(asked.method)}, {_lua(path)}, headers, {text})"
+        lines.append(f"  asked[#asked + 1] = {f'function(turn) return {made} end' if TURN in body else made}")
     return _SCRIPT.format(requests="\n".join(lines), mark=_MARK)
 
 

@@ -203,8 +203,14 @@ def test_one_row_is_answered_as_many_are(world: str, tmp_path: Path) -> None:
             given = {name: value for name, value in given.items() if draw.random() < 0.7} or {"cpi": 1.0}
             at, ahead = np.array([place]), np.array([week])
             columns = view.columns(at, ahead, (50.0, 80.0, 99.0))
+            twice = {name: np.array([value, value]) for name, value in given.items()}  # as arrays
+            both = [np.repeat(column, 2) for column in columns]
+            expected = [
+                float(c[1]) for c in model.changed(view, np.repeat(at, 2), np.repeat(ahead, 2), twice, both)
+            ]
             arrays = {name: np.array([value]) for name, value in given.items()}
-            expected = [float(c[0]) for c in model.changed(view, at, ahead, arrays, columns)]
+            alone = [float(c[0]) for c in model.changed(view, at, ahead, arrays, columns)]
+            assert list(map(repr, alone)) == list(map(repr, expected))
             found = model.one(place, week, given, [float(c[0]) for c in columns])
             assert list(map(repr, found)) == list(map(repr, expected))
 

@@ -154,6 +154,10 @@ class Exogenous:
         if rows.size < len(place):
             place, week = place[rows], week[rows]
             given = {name: values[rows] for name, values in given.items()}
+        elif len(place) == 1 and view.by == "series":
+            numbers = {n: values.item() for n, values in given.items() if np.isfinite(values.item())}
+            made = self.one(place.item(), week.item(), numbers, [column.item() for column in columns])
+            return [np.array([value]) for value in made]
         if view.by == "series":
             new = self._points(place, week, given)
         else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from itertools import repeat
 
 import msgspec
 import numpy as np
@@ -145,21 +147,32 @@ def _names(champion: Champion, found: Answered) -> list[tuple[str, str | None, s
     ]
 
 
+def _as_text(column: Float) -> list[str]:
+    """The numbers as JSON and CSV have them: all at once, which is several times as fast as one by one."""
+    return _ENCODE(column.tolist())[1:-1].decode().split(",")
+
+
+def _json_head(store: str, dept: str | None) -> str:
+    return f'{{"store":{_ENCODE(store).decode()}' + (
+        "" if dept is None else f',"dept":{_ENCODE(dept).decode()}'
+    )
+
+
 def json_lines(champion: Champion, found: Answered, levels: tuple[float, ...]) -> list[bytes]:
     """Each cell as a JSON object."""
-    form = "".join(f',"{n}":%r' for n in column_names(levels))
-    tails = map(form.__mod__, zip(*(c.tolist() for c in found.columns), strict=True))
-    flags = _flags(champion, found)
-    out = []
-    for cell, ((store, dept, week), tail) in enumerate(zip(_names(champion, found), tails, strict=True)):
-        if cell in flags:
-            own, key = flags[cell]
-            tail += f',"storecast-model":{own!r}' + (f',"override":"{key}"' if key else "")
-        head = f'{{"store":{_ENCODE(store).decode()}' + (
-            "" if dept is None else f',"dept":{_ENCODE(dept).decode()}'
-        )
-        out.append(f'{head},"date":"{week}"{tail}}}'.encode())
-    return out
+    form = '%s,"date":"%s"' + "".join(f',"{n}":%s' for n in column_names(levels)) + "}"
+    stores, depts, weeks = zip(*_names(champion, found), strict=True)
+    heads = map(cache(_json_head), stores, depts)
+    columns = map(_as_text, found.columns)
+    lines = list(map(form.__mod__, zip(heads, weeks, *columns, strict=True)))
+    for cell, (own, key) in _flags(champion, found).items():
+        override = f',"override":"{key}"' if key else ""
+        lines[cell] = f'{lines[cell][:-1]},"storecast-model":{own!r}{override}}}'
+    return [line.encode() for line in lines]
+
+
+def _csv_head(store: str, dept: str | None, with_dept: bool) -> str:
+    return csv_cell(store) + (f",{csv_cell(dept or '')}" if with_dept else "")
 
 
 def csv_lines(
@@ -167,17 +180,16 @@ def csv_lines(
 ) -> list[str]:
     """Each cell as a line of CSV; ``dept``: with that column; ``both``: with the model's own number and the
     override's id."""
-    form = ",".join(["%r"] * len(found.columns))
-    tails = list(map(form.__mod__, zip(*(c.tolist() for c in found.columns), strict=True)))
+    stores, depts, weeks = zip(*_names(champion, found), strict=True)
+    heads = map(cache(_csv_head), stores, depts, repeat(dept))
+    columns = [_as_text(column) for column in found.columns]
     if both:
-        flags = _flags(champion, found)
-        own = found.columns[0].tolist()
-        more = [flags.get(cell, (number, "")) for cell, number in enumerate(own)]
-        tails = [f"{tail},{number!r},{key}" for tail, (number, key) in zip(tails, more, strict=True)]
-    return [
-        f"{csv_cell(s)},{csv_cell(d or '') + ',' if dept else ''}{w},{tail}\n"
-        for (s, d, w), tail in zip(_names(champion, found), tails, strict=True)
-    ]
+        own, keys = list(columns[0]), [""] * len(columns[0])
+        for cell, (number, key) in _flags(champion, found).items():
+            own[cell], keys[cell] = repr(number), key
+        columns += [own, keys]
+    form = ",".join(["%s"] * (2 + len(columns))) + "\n"
+    return list(map(form.__mod__, zip(heads, weeks, *columns, strict=True)))
 
 
 def blob_of(
