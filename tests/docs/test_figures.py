@@ -21,6 +21,12 @@ METHODS = {
     "lightgbm-direct": "LightGBM direct (mlforecast)",
     "prophet": "Prophet with holidays",
 }
+SERVERS = {
+    "Storecast": "**Storecast**, each answer logged durably before it is sent",
+    "`mlflow models serve`": "`mlflow models serve`",
+    "BentoML": "BentoML",
+    "no-op FastAPI": "a FastAPI route that does nothing",
+}
 
 
 def _measured() -> dict[str, dict[str, Any]]:
@@ -57,3 +63,19 @@ def test_the_accuracy_table_is_the_one_that_was_measured() -> None:
     start = next(i for i, line in enumerate(lines) if line.startswith("| method | S1"))
     end = lines.index("", start)
     assert "\n".join(lines[start + 2 : end]) == "\n".join(expected)
+
+
+def test_the_serving_table_is_the_one_that_was_measured() -> None:
+    """Each server's rate of one row a request, its CPU, memory and start."""
+    path = ROOT / "benchmarks" / "results" / "serving.json"
+    parts = {name: part["found"] for name, part in json.loads(path.read_text())["parts"].items()}
+    expected = []
+    for server, name in SERVERS.items():
+        few, many = (parts["rates"]["asked"][f"{server}: row, {n}"] for n in (16, 64))
+        start, memory = parts["start"]["asked"][server], parts["rates"]["memory_mb"][server]
+        cells = [f"{few['requests_s']:,.0f}", f"{many['requests_s']:,.0f}", f"{few['cpu_ms']:.2f}"]
+        cells += [f"{memory:.0f}", f"{start['cpu_s']:.1f}"]
+        expected.append("| " + " | ".join([name, *cells]) + " |")
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    start_at = next(i for i, line in enumerate(lines) if line.startswith("| one row a request"))
+    assert lines[start_at + 2 : lines.index("", start_at)] == expected
