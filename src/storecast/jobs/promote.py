@@ -195,7 +195,7 @@ def promote(
             found=f"{len(versions)} versions, champion {previous or 'none'}",
             remedy="train to register one, or say which version to promote",
         )
-    checked, wanted, kind = {}, _pick(name, versions, version), "promote"
+    checked, wanted = {}, _pick(name, versions, version)
     if wanted.tags.get(GATE) in _TO_OVERRULE and wanted.version != previous:
         if not overrule:
             check_gate(wanted)

@@ -24,7 +24,7 @@ from storecast.forecasting.updating import trained_until
 from storecast.forecasting.updating import update as go_on
 from storecast.jobs.checks import check_events
 from storecast.jobs.keepsakes import keepsakes
-from storecast.jobs.promote import promote
+from storecast.jobs.promote import GATE, promote
 from storecast.jobs.train import content_of
 from storecast.ports import ModelVersion, Registry, Releases
 
@@ -179,7 +179,7 @@ def _register(
             "data_digest": digest,
             "cutoff": str(new.cutoff),
             "series": str(len(new.keys)),
-            "gate": champion.tags.get("gate", "passed"),
+            GATE: f"as version {champion.version}",  # it goes on with what the gate has judged
             "trained": trained,
             "updated_from": str(champion.version),
         },
