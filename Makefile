@@ -176,6 +176,10 @@ lock-rivals: $(LOCKER)/bin/uv ## re-make the locks of the benchmarks' rivals
 	@for which in requirements servers; do \
 	  $(UV_PIN) --output-file $(RIVALS)/$$which.lock $(RIVALS)/$$which.in || exit 1; done
 
+.PHONY: cluster-secrets
+cluster-secrets: $(RUNTIME) ## random secrets for the development overlay on Kubernetes
+	@$(BIN)/python -m tools.deploy.cluster_secrets
+
 .PHONY: lock-deploy
 lock-deploy: $(LOCKER)/bin/uv ## re-make the lock of what checks the deployment
 	@$(UV_PIN) --output-file $(DEPLOY_PINS).lock $(DEPLOY_PINS).in

@@ -12,7 +12,7 @@ import pytest
 
 from tests.needs import ROOT
 
-__all__ = ["deploy_environment", "terraform"]
+__all__ = ["deploy_environment", "kubectl", "terraform"]
 
 
 def deploy_environment() -> Path:
@@ -36,4 +36,12 @@ def terraform() -> str:
     found = shutil.which("terraform")
     if found is None:
         pytest.skip("needs Terraform 1.11, which no system package brings")
+    return found
+
+
+def kubectl() -> str:
+    """kubectl, where somebody installed it: no package of the system brings it, so that a test may skip."""
+    found = shutil.which("kubectl")
+    if found is None:
+        pytest.skip("needs kubectl 1.32 or later, which no system package brings")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -20,6 +21,8 @@ from storecast.cli.children import end_with_the_parent
 from storecast.cli.options import Name
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from storecast.ports.work import Jobs
     from storecast.settings import Settings
 
@@ -29,6 +32,7 @@ _STEP = 0.25  # seconds between looks at requests and at the alias
 _QUEUE = 1.0  # seconds between looks at the queue of data sets
 _ORPHANS = 30.0  # seconds between attempts at jobs that somebody seems to work on
 _PRUNE = 3600.0
+_ALIVE = 5.0  # seconds between signs of life
 _HELPER = "from storecast.cli.follow import work_as_child; work_as_child()"
 _BAD = ("refused", "request failed", "registry away", "database away", "helper failed")
 
@@ -151,18 +155,35 @@ def follow(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     lock = following.follow_lock(settings, name)
-    if not _take(lock.take, tell, stop, once=once):
+    alive = _SignOfLife(following.sign_of_life(settings))
+    if not _take(lock.take, tell, stop, alive, once=once):
         return
     helper = _Helper(name, tell)
     try:
-        _work(settings, name, helper, tell, stop, once=once)
+        _work(settings, name, helper, tell, stop, alive, once=once)
     finally:
         helper.stop()
         lock.free()
         tell("ended", {"name": name})
 
 
-def _take(take: Callable[[str], bool], tell: Tell, stop: threading.Event, *, once: bool) -> bool:
+class _SignOfLife:
+    """A file whose time says when the follower was last seen to go on: for whoever probes processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._at = path, float("-inf")
+
+    def give(self) -> None:
+        """Set the file's time, every few seconds; a full disk or a lost one ends no follower."""
+        if time.monotonic() - self._at >= _ALIVE:
+            self._at = time.monotonic()
+            with contextlib.suppress(OSError):
+                self._path.touch()
+
+
+def _take(
+    take: Callable[[str], bool], tell: Tell, stop: threading.Event, alive: _SignOfLife, *, once: bool
+) -> bool:
     """Wait until this process is the follower; False where it is told to stop, or must not wait."""
     waiting = False
     while not take(f"process {os.getpid()}"):
@@ -172,13 +193,21 @@ def _take(take: Callable[[str], bool], tell: Tell, stop: threading.Event, *, onc
         if not waiting:
             tell("standing by", {})
             waiting = True
+        alive.give()
         if stop.wait(1.0):
             return False
     return True
 
 
 def _work(
-    settings: Settings, name: str, helper: _Helper, tell: Tell, stop: threading.Event, *, once: bool
+    settings: Settings,
+    name: str,
+    helper: _Helper,
+    tell: Tell,
+    stop: threading.Event,
+    alive: _SignOfLife,
+    *,
+    once: bool,
 ) -> None:
     from storecast.errors import LogError
     from storecast.wiring import batch, following
@@ -190,6 +219,7 @@ def _work(
     pruned = time.monotonic()
     while not stop.is_set():
         now = time.monotonic()
+        alive.give()
         follower.events = tables.events(now)
         for happening in follower.step():
             tell(happening.event, happening.detail)

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from storecast.errors import LogError, StorecastError
 from storecast.jobs.backtests import BacktestWork
@@ -24,9 +25,14 @@ from storecast.stores.locks import FileLock
 from storecast.stores.scratch import ScratchFolders
 from storecast.wiring import batch, places
 
-__all__ = ["Tables", "back_tests", "data_sets", "follow_lock", "follower", "record_refusal"]
+__all__ = ["Tables", "back_tests", "data_sets", "follow_lock", "follower", "record_refusal", "sign_of_life"]
 
 _AGAIN = 5.0  # seconds between attempts to reach a database that is away
+
+
+def sign_of_life(settings: Settings) -> Path:
+    """The file that a follower touches every few seconds, standing by or at work."""
+    return places.home(settings) / "follower.alive"
 
 
 class Tables:
