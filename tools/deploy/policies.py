@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,21 +14,33 @@ CONFIG = ROOT / "deploy" / "checkov.yaml"
 
 
 def checkov(framework: str, place: Path, *, name: str) -> Outcome:
-    """checkov's rules for ``framework`` on a folder or one file."""
+    """checkov's rules for ``framework`` on a folder or one file; a file it cannot read is a failure."""
+    title = f"checkov {framework} {name}"
     what: list[str | Path] = ["-d" if place.is_dir() else "-f", place]
     settled: list[str | Path] = ["--config-file", CONFIG] if CONFIG.exists() else []
-    command = [
+    command: list[str | Path] = [
         BIN / "checkov",
         *what,
         "--framework",
         framework,
         *settled,
         "--skip-download",
-        "--compact",
-        "--quiet",
     ]
-    done = run([*command, "--output", "cli"], environment={"ANSI_COLORS_DISABLED": "1", "LOG_LEVEL": "ERROR"})
-    return passed(f"checkov {framework} {name}", done)
+    done = run([*command, "--output", "json"], environment={"LOG_LEVEL": "CRITICAL"})
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        return Outcome(title, "failed", done.stdout.strip() or f"no answer, status {done.returncode}")
+    results = found.get("results", {})
+    lines = [
+        f"{check['check_id']} {check['check_name']}: {check['resource']} in {check['file_path']}"
+        for check in results.get("failed_checks", ())
+    ]
+    unread = results.get("parsing_errors", ())
+    lines += [f"not read: {file}" for file in unread]
+    if not results.get("passed_checks") and not lines:
+        lines = ["nothing was looked at"]
+    return Outcome(title, "failed" if lines else "passed", "\n".join(sorted(set(lines))))
 
 
 def checks(tree: Path = ROOT) -> Iterator[Outcome]:

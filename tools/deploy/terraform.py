@@ -22,9 +22,10 @@ def plugins() -> list[str]:
 
 
 def roots(tree: Path) -> list[Path]:
-    """The folders under ``tree`` that Terraform is run in: the two stacks and the examples."""
+    """The folders under ``tree`` to run Terraform in: stacks, examples, modules with tests."""
     code = tree / CODE
-    return [code / "bootstrap", code / "infrastructure", *sorted((code / "examples").glob("*/"))]
+    tested = sorted({path.parent.parent for path in code.glob("modules/*/tests/*.tftest.hcl")})
+    return [code / "bootstrap", code / "infrastructure", *sorted((code / "examples").glob("*/")), *tested]
 
 
 def copied(tree: Path, to: Path) -> Path:

@@ -10,11 +10,12 @@ output "lock_table" {
 
 output "backend" {
   description = "Settings of the infrastructure's backend: `terraform output -raw backend > backend.hcl`. Its key is the environment's."
-  value       = <<-E
-    bucket         = "${module.state.name}"
-    region         = "${var.region}"
-    encrypt        = true
-    kms_key_id     = "${module.encryption.key_arn}"
-    dynamodb_table = "${aws_dynamodb_table.lock.name}"
-  E
+  value = join("\n", [
+    "bucket         = \"${module.state.name}\"",
+    "region         = \"${var.region}\"",
+    "encrypt        = true",
+    "kms_key_id     = \"${module.encryption.key_arn}\"",
+    "dynamodb_table = \"${aws_dynamodb_table.lock.name}\"",
+    "",
+  ])
 }

@@ -20,6 +20,7 @@ module "system" {
   vpc_cidr            = var.vpc_cidr
   instance_type       = var.instance_type
   ami_id              = var.ami_id
+  detailed_monitoring = var.detailed_monitoring
   system_gb           = var.system_gb
   data_gb             = var.data_gb
   ssh_public_key      = var.ssh_public_key

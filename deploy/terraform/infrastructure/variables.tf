@@ -35,6 +35,12 @@ variable "ami_id" {
   default     = null
 }
 
+variable "detailed_monitoring" {
+  description = "Whether EC2's own metrics come every minute, which costs a little, rather than every five."
+  type        = bool
+  default     = null
+}
+
 variable "system_gb" {
   description = "Size of the disk with the system."
   type        = number

@@ -2,6 +2,7 @@
 environment         = "development"
 region              = "eu-central-1"
 instance_type       = "t2.medium"
+detailed_monitoring = false
 log_days            = 30
 backup_days         = 14
 deletion_protection = false

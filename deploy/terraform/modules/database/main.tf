@@ -59,6 +59,8 @@ resource "aws_iam_role_policy_attachment" "monitoring" {
 }
 
 resource "aws_db_instance" "this" {
+  # checkov:skip=CKV_AWS_293:a switch of the environment, on by default
+  # checkov:skip=CKV_AWS_133:a switch of 7 days at least, 14 by default
   identifier     = var.name
   engine         = "postgres"
   engine_version = "16"

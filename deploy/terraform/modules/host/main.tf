@@ -15,8 +15,7 @@ data "aws_subnet" "this" {
 }
 
 locals {
-  registry = split("/", var.registry_url)[0]
-  region   = data.aws_region.this.name
+  region = data.aws_region.this.name
 }
 
 resource "aws_key_pair" "this" {
@@ -26,15 +25,15 @@ resource "aws_key_pair" "this" {
 }
 
 resource "aws_instance" "this" {
+  # checkov:skip=CKV_AWS_135:set for every kind that can be; t2 cannot
   ami                         = var.ami_id != null ? var.ami_id : nonsensitive(data.aws_ssm_parameter.ami[0].value)
   instance_type               = var.instance_type
   subnet_id                   = var.subnet_id
   vpc_security_group_ids      = [var.security_group_id]
-  associate_public_ip_address = var.public_address
   key_name                    = try(aws_key_pair.this[0].key_name, null)
   iam_instance_profile        = aws_iam_instance_profile.this.name
   ebs_optimized               = !startswith(var.instance_type, "t2.")
-  monitoring                  = true
+  monitoring                  = var.detailed_monitoring
   user_data_replace_on_change = true
 
   user_data = templatefile("${path.module}/files/user_data.sh.tftpl", {
@@ -43,7 +42,7 @@ resource "aws_instance" "this" {
       STORECAST_PARAMETERS = var.parameters
       STORECAST_ARTIFACTS  = var.artifacts_bucket.name
       STORECAST_BACKUPS    = var.backups_bucket.name
-      STORECAST_REGISTRY   = local.registry
+      STORECAST_IMAGES     = var.images
     }
     compose_version = var.compose_version
     compose_sha256  = var.compose_sha256 == null ? "" : var.compose_sha256
@@ -96,8 +95,8 @@ resource "aws_volume_attachment" "data" {
   stop_instance_before_detaching = true
 }
 
+# It reaches registries and AWS by this address, and is reached by it where no load balancer stands in front.
 resource "aws_eip" "this" {
-  count    = var.public_address ? 1 : 0
   domain   = "vpc"
   instance = aws_instance.this.id
   tags     = { Name = var.name }

@@ -4,8 +4,8 @@ output "instance_id" {
 }
 
 output "address" {
-  description = "Fixed public address, or the private one behind a load balancer."
-  value       = try(aws_eip.this[0].public_ip, aws_instance.this.private_ip)
+  description = "Fixed public address."
+  value       = aws_eip.this.public_ip
 }
 
 output "role_arn" {

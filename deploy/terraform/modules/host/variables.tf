@@ -60,8 +60,8 @@ variable "security_group_id" {
   nullable    = false
 }
 
-variable "public_address" {
-  description = "Whether the host has a fixed public address; without, a load balancer stands in front."
+variable "detailed_monitoring" {
+  description = "Whether EC2's own metrics come every minute, which costs a little, rather than every five."
   type        = bool
   default     = true
   nullable    = false
@@ -119,8 +119,8 @@ variable "repository_arns" {
   }
 }
 
-variable "registry_url" {
-  description = "Address of any of the repositories, of which the registry's is the first part."
+variable "images" {
+  description = "Address of the repositories up to the image's name: REGISTRY/NAME."
   type        = string
   nullable    = false
 }

@@ -3,6 +3,10 @@
 data "aws_caller_identity" "this" {}
 data "aws_elb_service_account" "this" {}
 
+locals {
+  proof = one(aws_acm_certificate.this.domain_validation_options)
+}
+
 resource "aws_acm_certificate" "this" {
   domain_name       = var.domain
   validation_method = "DNS"
@@ -13,25 +17,22 @@ resource "aws_acm_certificate" "this" {
 }
 
 resource "aws_route53_record" "proof" {
-  for_each = {
-    for option in aws_acm_certificate.this.domain_validation_options : option.domain_name => option
-  }
-
   zone_id         = var.zone_id
-  name            = each.value.resource_record_name
-  type            = each.value.resource_record_type
-  records         = [each.value.resource_record_value]
+  name            = local.proof.resource_record_name
+  type            = local.proof.resource_record_type
+  records         = [local.proof.resource_record_value]
   ttl             = 300
   allow_overwrite = true
 }
 
 resource "aws_acm_certificate_validation" "this" {
   certificate_arn         = aws_acm_certificate.this.arn
-  validation_record_fqdns = [for record in aws_route53_record.proof : record.fqdn]
+  validation_record_fqdns = [aws_route53_record.proof.fqdn]
 }
 
 # Access logs: the balancer writes with S3's own key alone, so that this bucket is not one of the others' kind.
 resource "aws_s3_bucket" "logs" {
+  # checkov:skip=CKV_AWS_145:a load balancer writes with S3's own key alone
   bucket        = "${var.name}-access-${data.aws_caller_identity.this.account_id}"
   force_destroy = var.force_destroy
 }

@@ -8,7 +8,7 @@ output "dns_name" {
   value       = aws_lb.this.dns_name
 }
 
-output "metric_name" {
-  description = "Name of the balancer in its metrics."
-  value       = aws_lb.this.arn_suffix
+output "metrics" {
+  description = "How metrics name the balancer and the group of its targets."
+  value       = { name = aws_lb.this.arn_suffix, targets = aws_lb_target_group.host.arn_suffix }
 }

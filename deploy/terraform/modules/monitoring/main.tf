@@ -46,25 +46,27 @@ locals {
         below = 20, seconds = 300, periods = 3, silence = "missing"
       }
     } : name => alarm if startswith(var.instance_type, "t") },
-    { for name, alarm in {
-      "database-disk" = {
+    {
+      for key, database in var.databases : "${key}-disk" => {
         what  = "The database has less than 2 GB of disk left."
-        from  = "AWS/RDS", metric = "FreeStorageSpace", of = { DBInstanceIdentifier = var.database_id }, by = "Minimum"
+        from  = "AWS/RDS", metric = "FreeStorageSpace", of = { DBInstanceIdentifier = database }, by = "Minimum"
         below = 2147483648, seconds = 300, periods = 3, silence = "missing"
       }
-    } : name => alarm if var.database_id != null },
-    { for name, alarm in {
-      "balancer-errors" = {
+    },
+    {
+      for key, balancer in var.balancers : "${key}-errors" => {
         what  = "The load balancer hands on errors of the host."
-        from  = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", of = { LoadBalancer = var.balancer }, by = "Sum"
+        from  = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", of = { LoadBalancer = balancer.name }, by = "Sum"
         above = var.limits.errors, seconds = 300, periods = 1, silence = "notBreaching"
       }
-      "balancer-no-host" = {
+    },
+    {
+      for key, balancer in var.balancers : "${key}-no-host" => {
         what  = "No host behind the load balancer is healthy."
-        from  = "AWS/ApplicationELB", metric = "UnHealthyHostCount", of = { LoadBalancer = var.balancer }, by = "Maximum"
+        from  = "AWS/ApplicationELB", metric = "UnHealthyHostCount", of = { LoadBalancer = balancer.name, TargetGroup = balancer.targets }, by = "Maximum"
         above = 0, seconds = 60, periods = 3, silence = "missing"
       }
-    } : name => alarm if var.balancer != null },
+    },
   )
 }
 
@@ -76,11 +78,11 @@ resource "aws_cloudwatch_log_group" "this" {
   kms_key_id        = var.kms_key_arn
 }
 
-# The service logs one JSON object a line, which Docker wraps in one of its own.
+# The service logs one JSON object a line (time, level, logger, event), which Docker wraps in one of its own as a text.
 resource "aws_cloudwatch_log_metric_filter" "errors" {
   name           = "${var.name}-errors"
   log_group_name = aws_cloudwatch_log_group.this["containers"].name
-  pattern        = "?\"\\\\\"level\\\\\":\\\\\"error\\\\\"\" ?\"\\\\\"level\\\\\": \\\\\"error\\\\\"\" ?Traceback"
+  pattern        = "{ ($.log = \"*level*error*logger*\") || ($.log = \"*level*critical*logger*\") || ($.log = \"*Traceback*\") }"
 
   metric_transformation {
     namespace     = local.namespace
@@ -212,19 +214,32 @@ locals {
       },
       { title = "Errors logged", stat = "Sum", metrics = [[local.namespace, local.errors]] },
     ],
-    var.balancer == null ? [] : [
-      {
-        title = "Requests and errors", stat = "Sum",
+    [
+      for key, balancer in var.balancers : {
+        title = "Requests and errors at the ${key}", stat = "Sum",
         metrics = [
-          ["AWS/ApplicationELB", "RequestCount", "LoadBalancer", var.balancer],
-          ["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "LoadBalancer", var.balancer],
+          ["AWS/ApplicationELB", "RequestCount", "LoadBalancer", balancer.name],
+          ["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "LoadBalancer", balancer.name],
         ]
-      },
-      { title = "Answer, seconds (95th percentile)", stat = "p95", metrics = [["AWS/ApplicationELB", "TargetResponseTime", "LoadBalancer", var.balancer]] },
+      }
     ],
-    var.database_id == null ? [] : [
-      { title = "Database processor, percent", stat = "Average", metrics = [["AWS/RDS", "CPUUtilization", "DBInstanceIdentifier", var.database_id]] },
-      { title = "Database connections", stat = "Maximum", metrics = [["AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", var.database_id]] },
+    [
+      for key, balancer in var.balancers : {
+        title   = "Answer at the ${key}, seconds (95th percentile)", stat = "p95",
+        metrics = [["AWS/ApplicationELB", "TargetResponseTime", "LoadBalancer", balancer.name]]
+      }
+    ],
+    [
+      for key, database in var.databases : {
+        title   = "Processor of the ${key}, percent", stat = "Average",
+        metrics = [["AWS/RDS", "CPUUtilization", "DBInstanceIdentifier", database]]
+      }
+    ],
+    [
+      for key, database in var.databases : {
+        title   = "Connections of the ${key}", stat = "Maximum",
+        metrics = [["AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", database]]
+      }
     ],
   )
 }

@@ -40,16 +40,18 @@ variable "instance_id" {
   nullable    = false
 }
 
-variable "database_id" {
-  description = "The database, as its metrics name it; null where there is none."
-  type        = string
-  default     = null
+variable "databases" {
+  description = "Databases, by any key, as their metrics name them."
+  type        = map(string)
+  default     = {}
+  nullable    = false
 }
 
-variable "balancer" {
-  description = "The load balancer, as its metrics name it; null where there is none."
-  type        = string
-  default     = null
+variable "balancers" {
+  description = "Load balancers and their groups of targets, by any key, as their metrics name them."
+  type        = map(object({ name = string, targets = string }))
+  default     = {}
+  nullable    = false
 }
 
 variable "limits" {

@@ -38,3 +38,7 @@ resource "aws_ecr_lifecycle_policy" "this" {
     ]
   })
 }
+
+locals {
+  urls = { for image, repository in aws_ecr_repository.this : image => repository.repository_url }
+}

@@ -1,9 +1,14 @@
 output "urls" {
   description = "Image -> address of its repository."
-  value       = { for image, repository in aws_ecr_repository.this : image => repository.repository_url }
+  value       = local.urls
 }
 
 output "arns" {
   description = "ARNs of the repositories."
   value       = [for repository in aws_ecr_repository.this : repository.arn]
+}
+
+output "images" {
+  description = "What the repositories' addresses have in common: REGISTRY/NAME."
+  value       = trimsuffix(values(local.urls)[0], "/${keys(local.urls)[0]}")
 }

@@ -1,4 +1,5 @@
-# Who may speak to whom. One rule a resource: a rule added by hand is seen as drift, not taken for ours.
+# Who may speak to whom, one rule a resource. The groups are ours alone: a rule added by hand is not seen by a plan,
+# only by whoever looks at the group.
 
 locals {
   behind = {

@@ -67,25 +67,25 @@ module "backups" {
 module "host" {
   source = "../host"
 
-  name              = local.name
-  parameters        = local.parameters
-  instance_type     = var.instance_type
-  ami_id            = var.ami_id
-  subnet_id         = module.network.public_subnet_ids[0]
-  security_group_id = module.security_groups.host_id
-  public_address    = var.load_balancer == null
-  ssh_public_key    = var.ssh_public_key
-  kms_key_arn       = module.encryption.key_arn
-  system_gb         = var.system_gb
-  data_gb           = var.data_gb
-  repository_arns   = module.registry.arns
-  registry_url      = values(module.registry.urls)[0]
-  artifacts_bucket  = { name = module.artifacts.name, arn = module.artifacts.arn }
-  backups_bucket    = { name = module.backups.name, arn = module.backups.arn }
-  log_group_arns    = module.monitoring.log_group_arns
-  metrics_namespace = module.monitoring.namespace
-  compose_version   = var.compose_version
-  compose_sha256    = var.compose_sha256
+  name                = local.name
+  parameters          = local.parameters
+  instance_type       = var.instance_type
+  ami_id              = var.ami_id
+  detailed_monitoring = var.detailed_monitoring
+  subnet_id           = module.network.public_subnet_ids[0]
+  security_group_id   = module.security_groups.host_id
+  ssh_public_key      = var.ssh_public_key
+  kms_key_arn         = module.encryption.key_arn
+  system_gb           = var.system_gb
+  data_gb             = var.data_gb
+  repository_arns     = module.registry.arns
+  images              = module.registry.images
+  artifacts_bucket    = { name = module.artifacts.name, arn = module.artifacts.arn }
+  backups_bucket      = { name = module.backups.name, arn = module.backups.arn }
+  log_group_arns      = module.monitoring.log_group_arns
+  metrics_namespace   = module.monitoring.namespace
+  compose_version     = var.compose_version
+  compose_sha256      = var.compose_sha256
 }
 
 module "monitoring" {
@@ -98,8 +98,8 @@ module "monitoring" {
   limits        = var.alarm_limits
   instance_id   = module.host.instance_id
   instance_type = var.instance_type
-  database_id   = try(module.database[0].identifier, null)
-  balancer      = try(module.load_balancer[0].metric_name, null)
+  databases     = { for database in module.database : "database" => database.identifier }
+  balancers     = { for balancer in module.load_balancer : "balancer" => balancer.metrics }
 }
 
 module "database" {
