@@ -18,9 +18,24 @@ pytestmark = pytest.mark.e2e
 # What is broken: module/file, what stands there (blanks are as many as there are), what is put in its place,
 # the rule that must be named.
 BROKEN = {
-    "bucket not versioned": ("bucket/main", 'status = "Enabled" } }', 'status = "Suspended"\n  }\n}', "CKV_AWS_21"),
-    "bucket with public lists": ("bucket/main", "block_public_acls = true", "block_public_acls = false", "CKV_AWS_53"),
-    "bucket with public policies": ("bucket/main", "block_public_policy = true", "block_public_policy = false", "CKV_AWS_54"),
+    "bucket not versioned": (
+        "bucket/main",
+        'status = "Enabled" } }',
+        'status = "Suspended"\n  }\n}',
+        "CKV_AWS_21",
+    ),
+    "bucket with public lists": (
+        "bucket/main",
+        "block_public_acls = true",
+        "block_public_acls = false",
+        "CKV_AWS_53",
+    ),
+    "bucket with public policies": (
+        "bucket/main",
+        "block_public_policy = true",
+        "block_public_policy = false",
+        "CKV_AWS_54",
+    ),
     "bucket without our key": ("bucket/main", '"aws:kms"', '"AES256"', "CKV_AWS_145"),
     "key that never turns": ("encryption/main", "enable_key_rotation = true", "", "CKV_AWS_7"),
     "metadata of version 1": ("host/main", '= "required"', '= "optional"', "CKV_AWS_79"),

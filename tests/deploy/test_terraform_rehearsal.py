@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -168,8 +167,8 @@ def test_two_cannot_change_it_at_once_and_a_stuck_lock_is_freed(account: Account
     assert account.infrastructure.plan().returncode == 0
 
 
-def test_it_is_taken_down_without_a_rest(account: Account, tmp_path: Path) -> None:
-    """Nothing that costs is left: no machine, disk, bucket, repository or alarm."""
+def test_it_is_taken_down_without_a_rest(account: Account) -> None:
+    """Nothing that costs is left: no machine, bucket, repository or log."""
     account.infrastructure.destroy()
     assert account.infrastructure("state", "list").stdout == ""
     ec2 = account.client("ec2")
@@ -179,7 +178,7 @@ def test_it_is_taken_down_without_a_rest(account: Account, tmp_path: Path) -> No
         for instance in reservation["Instances"]
     ]
     assert set(states) <= {"terminated"}
-    assert account.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+    assert account.client("logs").describe_log_groups()["logGroups"] == []
     assert account.client("ecr").describe_repositories()["repositories"] == []
     buckets = [bucket["Name"] for bucket in account.client("s3").list_buckets()["Buckets"]]
     assert buckets == [account.bootstrap.output("bucket")]
