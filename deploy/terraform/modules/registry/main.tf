@@ -3,7 +3,7 @@
 resource "aws_ecr_repository" "this" {
   for_each = var.images
 
-  name                 = "${var.name}/${each.value}"
+  name                 = "${var.name}-${each.value}"
   image_tag_mutability = "IMMUTABLE"
   force_delete         = var.force_destroy
 

@@ -9,6 +9,6 @@ output "arns" {
 }
 
 output "images" {
-  description = "What the repositories' addresses have in common: REGISTRY/NAME."
-  value       = trimsuffix(values(local.urls)[0], "/${keys(local.urls)[0]}")
+  description = "What the repositories' addresses have in common: REGISTRY/NAME, to which -IMAGE is added."
+  value       = trimsuffix(values(local.urls)[0], "-${keys(local.urls)[0]}")
 }

@@ -20,7 +20,7 @@ variables {
   subnet_id         = "subnet-1"
   security_group_id = "sg-1"
   kms_key_arn       = "arn:aws:kms:eu-central-1:123456789012:key/1"
-  repository_arns   = ["arn:aws:ecr:eu-central-1:123456789012:repository/storecast-test/service"]
+  repository_arns   = ["arn:aws:ecr:eu-central-1:123456789012:repository/storecast-test-service"]
   images            = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/storecast-test"
   artifacts_bucket  = { name = "artifacts", arn = "arn:aws:s3:::artifacts" }
   backups_bucket    = { name = "backups", arn = "arn:aws:s3:::backups" }
