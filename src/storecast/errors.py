@@ -4,6 +4,7 @@
     ├── DataError       the sales data or an events file was refused
     ├── RequestError    the request itself cannot be met (horizon, series, level, cutoff)
     ├── ArtifactError   a model folder is damaged, tampered with or of an unknown schema
+    │   └── UntrustedError  nobody who is trusted has signed it, or it was revoked
     ├── RegistryError   the model registry refused or cannot be reached
     ├── LogError        the forecast log's database or spool cannot be written or read just now
     ├── ConflictError   what was to be changed has changed meanwhile, or exists already
@@ -23,6 +24,7 @@ __all__ = [
     "RequestError",
     "SetupError",
     "StorecastError",
+    "UntrustedError",
 ]
 
 
@@ -55,6 +57,10 @@ class RequestError(StorecastError):
 
 class ArtifactError(StorecastError):
     """A model folder is damaged, tampered with, or of a schema this version does not know."""
+
+
+class UntrustedError(ArtifactError):
+    """A model folder is not signed by anybody who is trusted here, or was revoked; nothing of it was read."""
 
 
 class RegistryError(StorecastError):

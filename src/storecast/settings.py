@@ -48,6 +48,17 @@ class Settings(BaseSettings):
     log_days: int = Field(
         default=0, ge=0, description="how many days the service keeps what it answered; 0: for ever"
     )
+    signing_key_file: str = Field(
+        default="",
+        description="private key that signs versions; empty: one in the home folder, made when needed",
+    )
+    trust_file: str = Field(
+        default="", description="list of trusted keys and revoked versions; empty: one in the home folder"
+    )
+    require_signature: bool | None = Field(
+        default=None,
+        description="whether a version must be signed by a trusted key; unset: where the list has a key",
+    )
     service_url: str = Field(
         default="http://127.0.0.1:8000", description="where the web app finds the service"
     )

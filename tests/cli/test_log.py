@@ -98,7 +98,8 @@ def test_the_record_of_events_is_verified(home: Path) -> None:
     found = call("log", "verify", "--json").json()
     assert (found["whole"], found["entries"], found["faults"]) == (True, 2, [])
     assert call("log", "verify", "--noted", found["head"]).code == 0
-    assert f"2 entries, the last with hash {found['head']}" in call("log", "verify").out
+    assert f"2 entries, not sealed; the last with hash {found['head']}" in call("log", "verify").out
+    assert "entry 2: it is not sealed" in call("log", "verify", "--sealed").out
     with database.write() as connection:
         connection.execute(text("UPDATE model_events SET who = 'Eve' WHERE why = 'good'"))
     database.close()

@@ -171,7 +171,7 @@ def test_with_a_key_it_listens_to_others(home: Path) -> None:
         assert serving.client.get("/v1/series", headers=headers).status_code == 200
         assert call("keys", "revoke", issued["id"]).code == 0
         await_(lambda: serving.client.get("/v1/series", headers=headers).status_code == 401)
-        secret = issued["key"].rpartition("_")[2]
+        secret = issued["key"].split("_", 2)[2]  # which may hold more of them
         assert secret not in serving.written() + serving.said()
 
 

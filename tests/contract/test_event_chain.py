@@ -18,8 +18,12 @@ from sqlalchemy import text
 from storecast.errors import LogError
 from storecast.ports.records import ModelEvent
 from storecast.stores.forecast_log import Database, migrate
-from storecast.stores.forecast_log.event_chain import ChainReport, verify
+from storecast.stores.forecast_log.event_chain import FIRST, ChainReport, body_of, link, verify
 from storecast.stores.forecast_log.model_events import ModelEventTable
+from storecast.stores.seals import KeySealer
+from storecast.stores.signatures import Trust
+from storecast.stores.signing_keys import write_key
+from storecast.stores.trust_list import change_list
 
 NUMBERS = ["at", "from_version", "to_version", "finished"]
 EVENT = [*NUMBERS, "id", "model", "kind", "who", "why", "digest", "state", "error"]
@@ -241,6 +245,57 @@ def test_two_processes_write_one_chain(url: str, database: Database) -> None:
         events.fail(left.id, "last", "too late")
     report = verify(database)
     assert (report.entries, report.faults) == (2 * 25 * 3, ())
+
+
+def test_a_rewritten_chain_lacks_its_seals(database: Database, tmp_path: Path) -> None:
+    """Whoever can write the database may hash a chain of his own; he cannot seal it."""
+    trust, key = Trust(tmp_path / "trusted.json"), write_key(tmp_path / "key.pem")
+    change_list(trust.path, lambda known: known.with_key(key.public, name="us", at="2026-01-01"))
+    sealer = KeySealer(lambda: key, trust)
+    made = filled(database)
+    assert verify(database, sealer).sealed is None
+    assert "not sealed" in told(verify(database, sealer, sealed=True))
+    events = ModelEventTable(database, sealer=sealer)
+    events.record("s", "promote", who="Ann", why="good", to_version=4)
+    report = verify(database, sealer, sealed=True)
+    assert (report.entries, report.sealed, report.faults) == (8, 8, ())
+    change(database, "UPDATE model_events SET who = 'Eve' WHERE id = :id", id=made[0].id)
+    _forge(database)
+    assert verify(database).faults == ()
+    assert told(verify(database, sealer)).startswith("8 ")
+    change(database, "UPDATE event_chain SET sealer = '', seal = ''")
+    _forge(database)
+    assert verify(database, sealer).faults == ()
+    assert "8 " in told(verify(database, sealer, sealed=True))
+    stranger = write_key(tmp_path / "stranger.pem")
+    _forge(database, KeySealer(lambda: stranger, trust))
+    assert "not trusted" in told(verify(database, sealer))
+    change_list(trust.path, lambda known: known.with_key(stranger.public, name="them", at="2026-01-02"))
+    assert verify(database, sealer, sealed=True).faults == ()
+    change_list(trust.path, lambda known: known.without_key(stranger.id, "2026-01-03: stolen"))
+    assert verify(database, sealer).faults == ()
+    assert told(verify(database, sealer, sealed=True)).startswith("8 ")
+
+
+def _forge(database: Database, sealer: KeySealer | None = None) -> None:
+    """Hash all entries anew, each with its event as it is now, as somebody does who knows how."""
+    rows = _rows(database)
+    events, previous, chain = {row["id"]: row for row in rows["model_events"]}, FIRST, []
+    for row in rows["event_chain"]:
+        kept = {name: events[row["event"]][name] for name in EVENT}
+        body = body_of({**kept, **{name: json.loads(row["body"])[name] for name in ("state", "finished")}})
+        if json.loads(row["body"])["state"] == "requested":
+            body = row["body"]
+        made = vars(link(row["number"], row["event"], body, previous, sealer))
+        if sealer is None and row["sealer"]:
+            made |= {"sealer": row["sealer"], "seal": row["seal"]}
+            content = {name: made[name] for name in CHAIN if name not in ("hash", "seal")}
+            line = json.dumps(content, sort_keys=True, separators=(",", ":"))
+            made["hash"] = hashlib.sha256(line.encode()).hexdigest()
+        previous = made["hash"]
+        chain.append(made)
+    _put(database, "event_chain", chain)
+    change(database, "UPDATE event_head SET hash = :hash", hash=previous)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from storecast.cli import (
     override,
     run_all,
     serving,
+    signing,
     training,
     updating,
     web,
@@ -53,6 +54,7 @@ app.command("serve")(serving.serve)
 app.command("follow")(follow.follow)
 app.command("web")(web.web)
 app.add_typer(keys.app, name="keys")
+app.add_typer(signing.app, name="signing")
 app.add_typer(log.app, name="log")
 app.command("migrate")(keys.migrate)
 

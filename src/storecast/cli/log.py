@@ -107,23 +107,27 @@ def verify(
     noted: Annotated[
         str, typer.Option(metavar="HASH", help="A hash shown earlier, which must still be in the record.")
     ] = "",
+    sealed: Annotated[
+        bool, typer.Option("--sealed", help="The last entry must carry the seal of a trusted key.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """See whether the record of model events is as it was written: nothing changed, removed or slipped in.
 
     Exits with 1 and names the first bad entry where it is not. Note the hash it shows elsewhere, and give it
-    next time: then a record that was cut off or written anew shows too.
+    next time: then a record that was cut off or written anew shows too. Entries are sealed where the signing
+    key is at hand (`signing list`); a seal covers all entries before it.
 
     Examples:
 
-      storecast log verify
+      storecast log verify --sealed
 
       storecast log verify --noted 5f0c2b7d --json
     """
     from storecast.settings import Settings
     from storecast.wiring.logs import verify_events
 
-    found = verify_events(Settings(), noted=noted)
+    found = verify_events(Settings(), noted=noted, sealed=sealed)
     if as_json:
         faults = [vars(fault) for fault in found.faults]
         print_json({**vars(found), "whole": not faults, "faults": faults})
@@ -142,4 +146,6 @@ def _verdict(found: ChainReport) -> str:
         first = found.faults[0]
         where = "" if first.number is None else f", first at entry {first.number}"
         return f"The record of model events was tampered with: {len(found.faults)} faults{where}."
-    return f"The record of model events is whole: {found.entries} entries, the last with hash {found.head}."
+    seal = f", sealed up to entry {found.sealed}" if found.sealed else ", not sealed"
+    last = f"the last with hash {found.head}" if found.entries else "nothing has happened yet"
+    return f"The record of model events is whole: {found.entries} entries{seal}; {last}."

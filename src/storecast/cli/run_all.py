@@ -78,6 +78,7 @@ def run(
     request = TrainRequest(
         name or settings.name, ForecasterConfig(model=model), unit=settings.unit, who=batch.user()
     )
+    batch.check_signing(settings)
     with progress() as advance:
         result = run_all(
             batch.sales_files(sheet, dayfirst),

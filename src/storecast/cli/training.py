@@ -74,6 +74,7 @@ def train(
         promote=promote,
         who=batch.user(),
     )
+    batch.check_signing(settings)
     with progress() as advance:
         result = fit(
             batch.sales_files(sheet, dayfirst),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from storecast.errors import ArtifactError, StorecastError
+from storecast.errors import ArtifactError, StorecastError, UntrustedError
 from storecast.forecasting.plausible import smoke_forecast
 from storecast.ports import ArtifactContent, ModelVersion, ReleaseInfo
 from storecast.service.champion import Champion
@@ -36,6 +36,10 @@ class PublishedVersions(Protocol):
 
     def load(self, info: ReleaseInfo) -> ArtifactContent:
         """The artifact that ``info`` points to, every file checked."""
+        ...
+
+    def admit(self, info: ReleaseInfo) -> None:
+        """Raises ``UntrustedError`` where the version that ``info`` points to is not trusted any more."""
         ...
 
     def registered(self) -> list[ModelVersion]:
@@ -94,14 +98,28 @@ class Holder:
             return
         if info is None:
             return
-        if self.champion is not None and self.champion.info.digest == info.digest:
+        revoked = self._revoked()
+        if self.champion is not None and self.champion.info.digest == info.digest and not revoked:
             self._take(self.champion.as_published(info))
             return
-        reason = self._try(info)
+        before, reason = self.champion, self._try(info)
         if reason:
             self._refuse(info, reason)
-            if self.champion is None:
+            if before is None or revoked:
                 self._fall_back(info)
+        if revoked and self.champion is before:
+            self.champion = None  # rather no answer than one of a version that must not serve
+
+    def _revoked(self) -> bool:
+        """Whether what serves is not trusted any more; not knowing is no reason to stop."""
+        try:
+            if self.champion is not None:
+                self._releases.admit(self.champion.info)
+        except UntrustedError:
+            return True
+        except StorecastError:
+            return False
+        return False
 
     def _try(self, info: ReleaseInfo) -> str:
         """Serve ``info``; the reason where that is not possible."""
@@ -124,7 +142,7 @@ class Holder:
             self._heard("serves", champion.info, "")
 
     def _fall_back(self, info: ReleaseInfo) -> None:
-        """Before anything serves, a version that served earlier is better than none."""
+        """Where nothing else may serve, a version that served earlier is better than none."""
         refused = self.refused
         for earlier in info.earlier:
             if not self._try(replace(info, **vars(earlier), kind="fallback")):

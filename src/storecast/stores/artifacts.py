@@ -3,6 +3,7 @@
     <folder>/manifest.json        schema version, meta, and size and SHA-256 of every other file
     <folder>/<array name>.npy     one array each, written and read without pickle, memory-mappable
     <folder>/<text name>.txt      one UTF-8 text each
+    <folder>/manifest.sig         the manifest's signature, where it is signed (``signatures``)
 
 The folder's digest is the SHA-256 of the canonical manifest (sorted keys, one form of each number), so
 it covers every byte of every file; the manifest repeats it, so that a hand-edited one is noticed even
@@ -27,6 +28,9 @@ from storecast.errors import ArtifactError
 from storecast.ports import ArtifactContent
 from storecast.stores.folders import FolderReader, write_folder
 from storecast.stores.manifest import MANIFEST, MAX_BYTES, REMEDY, Entry, Manifest, parse, render
+from storecast.stores.signatures import MAX_BYTES as SIGNATURE_BYTES
+from storecast.stores.signatures import SIGNATURE, Trust, signature_of
+from storecast.stores.signing_keys import SigningKey
 
 __all__ = ["ArtifactFolders"]
 
@@ -34,6 +38,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*", re.ASCII)
 _MAX_NAME = 120
 _ReadArray = Callable[[str], NDArray[np.generic]]
 _ReadText = Callable[[str], str]
+_Opened = tuple[Manifest, _ReadArray, _ReadText, Callable[[], Iterator[tuple[str, bytes]]]]
 _MAGIC = b"\x93NUMPY\x01\x00"
 # what numpy writes for a plain array, matched instead of evaluated
 _HEADER = re.compile(
@@ -48,19 +53,28 @@ _KINDS = "biufUSMm"
 class ArtifactFolders:
     """The ``ArtifactStore`` on a file system; folders are immutable once written.
 
+    ``signer``: called for the key that signs what is saved; ``trust``: who must have signed what is read.
+
     >>> digest = ArtifactFolders().save(content, "home/model")     # doctest: +SKIP
     >>> content = ArtifactFolders().load("home/model", digest)     # doctest: +SKIP
     """
 
+    def __init__(
+        self, *, signer: Callable[[], SigningKey | None] | None = None, trust: Trust | None = None
+    ) -> None:
+        self._signer, self._trust = signer, trust
+
     def save(self, content: ArtifactContent, folder: str) -> str:
         """Write ``content`` as ``folder``, whole or not at all, and return its digest.
 
-        The same content gives the same digest on every machine. Raises ``ArtifactError`` where a name
-        or value cannot be stored as plain data, where ``folder`` exists, or the disk refuses.
+        The same content gives the same digest on every machine, whoever signs it. Raises
+        ``ArtifactError`` where a name or value cannot be stored as plain data, where ``folder`` exists,
+        or the disk refuses.
         """
         arrays: dict[str, Entry] = {}
         texts: dict[str, Entry] = {}
         digest = ""
+        key = self._signer() if self._signer is not None else None
 
         def files() -> Iterator[tuple[str, bytes]]:  # one file in memory at a time
             nonlocal digest
@@ -74,6 +88,8 @@ class ArtifactFolders:
                 yield file, data
             data, digest = render(Manifest(__version__, arrays, texts, content.meta))
             yield MANIFEST, data
+            if key is not None:
+                yield SIGNATURE, signature_of(data, key)
 
         write_folder(Path(folder), files())
         return digest
@@ -85,7 +101,7 @@ class ArtifactFolders:
         one. Arrays are views of the bytes that were hashed and therefore read-only. Raises
         ``ArtifactError`` on anything missing, extra, linked, resized, altered or unknown.
         """
-        with _opened(folder, digest) as (manifest, array, text, _):
+        with _opened(folder, digest, self._trust) as (manifest, array, text, _):
             return ArtifactContent(
                 arrays={name: array(name) for name in manifest.arrays},
                 texts={name: text(name) for name in manifest.texts},
@@ -94,7 +110,7 @@ class ArtifactFolders:
 
     def check(self, folder: str, digest: str | None = None) -> None:
         """Refuse what ``load`` would refuse, with no more than one file in memory."""
-        with _opened(folder, digest) as (manifest, array, text, _):
+        with _opened(folder, digest, self._trust) as (manifest, array, text, _):
             for name in manifest.arrays:
                 array(name)
             for name in manifest.texts:
@@ -103,20 +119,39 @@ class ArtifactFolders:
     def copy(self, folder: str, target: str, digest: str | None = None) -> None:
         """Copy ``folder`` byte for byte as ``target``, whole or not at all; what is written is what was
         checked. Refuses what ``load`` and ``save`` refuse."""
-        with _opened(folder, digest) as (_, _, _, raw):
+        with _opened(folder, digest, self._trust) as (_, _, _, raw):
             write_folder(Path(target), raw())
+
+    def admit(self, folder: str, digest: str) -> None:
+        """Refuse a version that is not trusted, or no more; files beside the manifest are not looked at."""
+        if self._trust is not None:
+            with FolderReader(Path(folder)) as files:
+                _signed(files, self._trust, digest)
+
+
+def _signed(files: FolderReader, trust: Trust | None, digest: str | None) -> dict[str, bytes]:
+    """The manifest's bytes, and the signature's where there is one; what is not trusted is refused unread."""
+    where = str(files.root / MANIFEST)
+    if trust is not None and digest is not None:
+        trust.check_digest(digest, where)
+    head = {MANIFEST: files.read(MANIFEST, limit=MAX_BYTES)}
+    if files.holds(SIGNATURE):
+        head[SIGNATURE] = files.read(SIGNATURE, limit=SIGNATURE_BYTES)
+    if trust is not None:
+        trust.check(head[MANIFEST], head.get(SIGNATURE), where)
+    return head
 
 
 @contextmanager
-def _opened(
-    folder: str, digest: str | None
-) -> Iterator[tuple[Manifest, _ReadArray, _ReadText, Callable[[], Iterator[tuple[str, bytes]]]]]:
+def _opened(folder: str, digest: str | None, trust: Trust | None) -> Iterator[_Opened]:
     """The manifest of a folder whose listing is right, and how to read its arrays and texts, and all its
     files as they are, checked."""
     root = Path(folder)
     with FolderReader(root) as files:
-        head = files.read(MANIFEST, limit=MAX_BYTES)
-        manifest, found = parse(head, str(root / MANIFEST))
+        head = _signed(files, trust, digest)
+        manifest, found = parse(head[MANIFEST], str(root / MANIFEST))
+        if trust is not None and digest is None:
+            trust.check_digest(found, str(root / MANIFEST))
         if digest is not None and found != digest:
             raise ArtifactError(
                 "the model folder is not the one that was registered",
@@ -127,12 +162,12 @@ def _opened(
             )
         arrays = {name: _file_name(name, ".npy", folder) for name in manifest.arrays}
         texts = {name: _file_name(name, ".txt", folder) for name in manifest.texts}
-        files.check_names({MANIFEST, *arrays.values(), *texts.values()})
+        files.check_names({*head, *arrays.values(), *texts.values()})
 
         def raw() -> Iterator[tuple[str, bytes]]:
             yield from ((file, _checked(files, file, manifest.arrays[name])) for name, file in arrays.items())
             yield from ((file, _checked(files, file, manifest.texts[name])) for name, file in texts.items())
-            yield MANIFEST, head
+            yield from head.items()
 
         yield (
             manifest,

@@ -89,6 +89,10 @@ class FolderReader:
     ) -> None:
         os.close(self._folder)
 
+    def holds(self, name: str) -> bool:
+        """Whether the folder has an entry of this name, whatever it is."""
+        return name in os.listdir(self._folder)
+
     def check_names(self, known: set[str]) -> None:
         """Refuse a folder that holds more or less than ``known``."""
         present = set(os.listdir(self._folder))

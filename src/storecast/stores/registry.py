@@ -52,8 +52,8 @@ class MlflowRegistry:
 
     ``home``: where the embedded registry lives (``mlflow.db`` and ``mlruns``); ``uri``: another
     tracking server or database instead; ``clock``: the time of a promotion; ``timeout``: seconds to
-    wait for the first answer. Every failure is a ``RegistryError``, a damaged model an
-    ``ArtifactError``.
+    wait for the first answer; ``artifacts``: with their signer and whom they trust. Every failure is a
+    ``RegistryError``, a damaged model an ``ArtifactError``.
 
     >>> registry = MlflowRegistry("home", clock=lambda: datetime.now(UTC))              # doctest: +SKIP
     """
@@ -66,8 +66,9 @@ class MlflowRegistry:
         uri: str | None = None,
         timeout: float = 5.0,
         loader_module: str = "storecast.stores.registry_pyfunc",
+        artifacts: ArtifactFolders | None = None,
     ) -> None:
-        self._home = Path(home).absolute()
+        self._home, self._artifacts = Path(home).absolute(), artifacts or ArtifactFolders()
         self._uri = uri or sqlite_uri(self._home)
         self._clock, self._timeout, self._loader_module = clock, timeout, loader_module
 
@@ -93,7 +94,7 @@ class MlflowRegistry:
         run.
         """
         check_name(name)
-        folders, tags = ArtifactFolders(), dict(tags)
+        folders, tags = self._artifacts, dict(tags)
         with (
             self._translated(f"the model {name} was not registered"),
             tempfile.TemporaryDirectory(prefix="storecast-") as staging,
@@ -143,18 +144,18 @@ class MlflowRegistry:
     def load(self, name: str, version: int) -> ArtifactContent:
         """The artifact of one version, checked against the digest recorded when it was registered."""
         with self._translated(f"version {version} of {name} could not be loaded"):
-            return self._read(name, version, ArtifactFolders().load)
+            return self._read(name, version, self._artifacts.load)
 
     def export(self, name: str, version: int, folder: str) -> None:
         """Copy the artifact of one version byte for byte as ``folder``, whole or not at all."""
         with self._translated(f"version {version} of {name} could not be copied"):
-            self._read(name, version, lambda source, digest: ArtifactFolders().copy(source, folder, digest))
+            self._read(name, version, lambda source, digest: self._artifacts.copy(source, folder, digest))
 
     def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
         """Move ``champion`` to ``version`` once its artifact has been read whole, and record the move."""
         with self._translated(f"version {version} of {name} was not promoted"):
             current = _champion(self._model(name))
-            self._read(name, version, ArtifactFolders().check)
+            self._read(name, version, self._artifacts.check)
             return self._move(name, Move("promote", version, current, who, why, self._now()))
 
     def rollback(self, name: str, *, who: str, why: str, to: int | None = None) -> ModelVersion:
@@ -175,7 +176,7 @@ class MlflowRegistry:
                     else f"version {current}, before which none served",
                     remedy="promote the version you want by its number",
                 )
-            self._read(name, target, ArtifactFolders().check)
+            self._read(name, target, self._artifacts.check)
             return self._move(name, Move("rollback", target, current, who, why, self._now()))
 
     def history(self, name: str) -> list[Move]:

@@ -35,6 +35,7 @@ from storecast.stores.release_pointer import (
     write_pointer,
 )
 from storecast.stores.serving_history import check_words
+from storecast.stores.signatures import Trust
 
 __all__ = ["ReleaseFolder"]
 
@@ -47,23 +48,32 @@ class ReleaseFolder:
     """The ``Releases`` port on a local or shared folder.
 
     ``keep``: how many versions stay, always the one that serves and the one before it among them;
-    ``clock``: the time of a publication.
+    ``clock``: the time of a publication; ``trust``: who must have signed what is staged and loaded.
 
     >>> folder = ReleaseFolder("home/releases/storecast", clock=lambda: datetime.now(UTC))  # doctest: +SKIP
     >>> info = folder.current()                                                             # doctest: +SKIP
     >>> content = folder.load(info)                                                         # doctest: +SKIP
     """
 
-    def __init__(self, root: str | Path, *, clock: Callable[[], datetime], keep: int = 5) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        clock: Callable[[], datetime],
+        keep: int = 5,
+        trust: Trust | None = None,
+    ) -> None:
         self._root, self._clock, self._keep = Path(root), clock, max(keep, 2)
-        self._artifacts = ArtifactFolders()
+        self._artifacts, self._trust = ArtifactFolders(trust=trust), trust
 
     def stamp(self) -> bytes:
-        """What changes with every publication, at the cost of reading a small file; empty before the first.
+        """What changes with every publication, and with who is trusted, at the cost of reading a small file;
+        empty before the first.
 
         The file is opened and not only looked at: a network file system then asks its server.
         """
-        return read_pointer(self._root)
+        pointer = read_pointer(self._root)
+        return pointer + self._trust.stamp() if pointer and self._trust is not None else pointer
 
     def current(self) -> ReleaseInfo | None:
         """What serves; None before the first publication. Raises ``ArtifactError`` where it is damaged."""
@@ -73,6 +83,10 @@ class ReleaseFolder:
     def load(self, info: ReleaseInfo) -> ArtifactContent:
         """The artifact that ``info`` points to, every file checked; raises ``ArtifactError``."""
         return self._artifacts.load(str(self._folder(info.digest)), info.digest)
+
+    def admit(self, info: ReleaseInfo) -> None:
+        """Refuse with ``UntrustedError`` a version that is not trusted any more; its signature is read."""
+        self._artifacts.admit(str(self._folder(info.digest)), info.digest)
 
     def holds(self, digest: str) -> bool:
         """Whether a version with this digest lies here; whether it is whole is seen when it is loaded."""
@@ -94,7 +108,8 @@ class ReleaseFolder:
             try:
                 return self._touched(digest)
             except ArtifactError:
-                self._set_aside(folder)
+                self._exchange(folder, fetch)
+                return self._touched(digest)
         try:
             fetch(str(folder))
         except ArtifactError:
@@ -231,6 +246,16 @@ class ReleaseFolder:
         with suppress(FileNotFoundError):  # another publisher was faster
             folder.rename(aside)
             shutil.rmtree(aside, ignore_errors=True)
+
+    def _exchange(self, folder: Path, fetch: Callable[[str], object]) -> None:
+        """Put another copy in the place of a folder; where none can be had, the folder stays."""
+        copy = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.copy")
+        fetch(str(copy))
+        self._set_aside(folder)
+        try:
+            copy.rename(folder)
+        except OSError:  # another publisher was a moment faster
+            shutil.rmtree(copy, ignore_errors=True)
 
     def _locked(self) -> AbstractContextManager[None]:
         return held(self._root / "publish.lock", _LOCK_SECONDS)

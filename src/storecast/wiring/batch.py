@@ -11,17 +11,19 @@ import socket
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from storecast.errors import RequestError
+from storecast.errors import RequestError, SetupError
 from storecast.forecasting.backtest import Backtest
 from storecast.forecasting.calendar import US_RETAIL, Calendar
 from storecast.forecasting.events import Event
 from storecast.forecasting.quality import SalesSource
 from storecast.ports import ArtifactContent, Registry, ReportWriter
 from storecast.settings import Settings
+from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.calendars import country_calendar, file_calendar
 from storecast.stores.event_files import read_events
 from storecast.stores.frames import FrameFiles, check_target, write_bytes
@@ -30,13 +32,14 @@ from storecast.stores.registry import MlflowRegistry
 from storecast.stores.releases import ReleaseFolder
 from storecast.stores.sales_files import SalesFiles
 from storecast.stores.sample_files import SampleFiles
-from storecast.wiring import places
+from storecast.wiring import places, signing
 
 __all__ = [
     "alone_with",
     "asked_calendar",
     "calendar",
     "check_outputs",
+    "check_signing",
     "clock",
     "draw_backtest",
     "events",
@@ -46,6 +49,7 @@ __all__ = [
     "sales_files",
     "sales_writer",
     "table_writer",
+    "untrusting_registry",
     "user",
     "what_if_seconds",
 ]
@@ -67,8 +71,41 @@ def alone_with(settings: Settings, name: str, command: str) -> AbstractContextMa
 
 
 def registry(settings: Settings) -> Registry:
-    """The model registry: MLflow at the tracking URI, or embedded in the home folder."""
-    return MlflowRegistry(settings.home.resolve(), clock=clock, uri=settings.tracking_uri or None)
+    """The model registry: MLflow at the tracking URI, or embedded in the home folder. New versions are
+    signed, those that are read must be trusted."""
+    folders = ArtifactFolders(signer=partial(signing.signer, settings), trust=signing.trust(settings))
+    return _registry(settings, folders)
+
+
+def untrusting_registry(settings: Settings) -> Registry:
+    """The same for looking at versions that nobody has signed; nothing is served from it."""
+    return _registry(settings, ArtifactFolders())
+
+
+def _registry(settings: Settings, folders: ArtifactFolders) -> Registry:
+    return MlflowRegistry(
+        settings.home.resolve(),
+        clock=clock,
+        uri=settings.tracking_uri or None,
+        loader_module="storecast.wiring.pyfunc",
+        artifacts=folders,
+    )
+
+
+def check_signing(settings: Settings) -> None:
+    """Raise ``SetupError`` before the work where a new version could not be signed by a key that is trusted
+    here, and must be."""
+    key, trust = signing.signer(settings), signing.trust(settings)
+    known = trust.known()
+    needed = bool(known.keys) if trust.required is None else trust.required
+    if needed and (key is None or known.key(key.id) is None):
+        raise SetupError(
+            "a version that is made here would be trusted by nobody here",
+            where=str(trust.path),
+            expected="a signing key that is in the trust list",
+            found="no signing key" if key is None else f"key {key.id}",
+            remedy="set STORECAST_SIGNING_KEY_FILE to a key that is trusted, or trust this one",
+        )
 
 
 def releases(settings: Settings, name: str) -> ReleaseFolder:

@@ -23,7 +23,7 @@ from storecast.stores.forecast_log.jobs import JobTable
 from storecast.stores.forecast_log.model_events import ModelEventTable
 from storecast.stores.locks import FileLock
 from storecast.stores.scratch import ScratchFolders
-from storecast.wiring import batch, places
+from storecast.wiring import batch, places, signing
 
 __all__ = ["Tables", "back_tests", "data_sets", "follow_lock", "follower", "record_refusal", "sign_of_life"]
 
@@ -39,12 +39,12 @@ class Tables:
     """The database's tables; none until its schema is there, and for a while after it was lost."""
 
     def __init__(self, settings: Settings) -> None:
-        self.database = Database(places.log_url(settings))
+        self.database, self._sealer = Database(places.log_url(settings)), signing.sealer(settings)
         self._ready, self._again_at = False, float("-inf")
 
     def events(self, now: float) -> ModelEvents | None:
         """Where requests and events of models are; ``now`` in seconds of a clock that is never set back."""
-        return ModelEventTable(self.database) if self._there(now) else None
+        return ModelEventTable(self.database, sealer=self._sealer) if self._there(now) else None
 
     def jobs(self, now: float) -> Jobs | None:
         """The queue of work."""
@@ -123,7 +123,7 @@ def record_refusal(settings: Settings, name: str, version: int, who: str, error:
     database = Database(places.log_url(settings))
     try:
         database.ensure_schema()
-        events = ModelEventTable(database)
+        events = ModelEventTable(database, sealer=signing.sealer(settings))
         events.record(name, "refused", who=who, why=reason, to_version=version, digest=digest)
     finally:
         database.close()

@@ -13,6 +13,7 @@ from storecast.stores.forecast_log.event_chain import ChainReport, verify
 from storecast.stores.forecast_log.export import Exported, export
 from storecast.stores.forecast_log.overrides import OverrideTable
 from storecast.stores.forecast_log.records import ForecastTable
+from storecast.wiring import signing
 from storecast.wiring.serving import database
 
 __all__ = ["actuals_table", "export_log", "override_table", "prune_log", "verify_events"]
@@ -37,11 +38,12 @@ def prune_log(settings: Settings, *, before: int) -> int:
         opened.close()
 
 
-def verify_events(settings: Settings, *, noted: str = "") -> ChainReport:
-    """Whether the record of model events is as it was written; ``noted``: a hash that must be in it."""
+def verify_events(settings: Settings, *, noted: str = "", sealed: bool = False) -> ChainReport:
+    """Whether the record of model events is as it was written; ``noted``: a hash that must be in it;
+    ``sealed``: whether its last entry must be sealed by a key that is trusted here."""
     opened = database(settings)
     try:
-        return verify(opened, noted=noted)
+        return verify(opened, signing.sealer(settings), noted=noted, sealed=sealed)
     finally:
         opened.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from storecast.settings import Settings
 from storecast.stores.releases import ReleaseFolder
 from storecast.stores.serving_history import check_name
+from storecast.wiring import signing
 
 __all__ = ["home", "log_url", "model_lock", "release_folder", "release_root"]
 
@@ -33,7 +34,7 @@ def release_root(settings: Settings, name: str) -> Path:
 
 def release_folder(settings: Settings, name: str, clock: Callable[[], datetime]) -> ReleaseFolder:
     """The release folder of the model ``name``."""
-    return ReleaseFolder(release_root(settings, name), clock=clock)
+    return ReleaseFolder(release_root(settings, name), clock=clock, trust=signing.trust(settings))
 
 
 def model_lock(settings: Settings, name: str) -> Path:

@@ -22,6 +22,7 @@ from storecast.stores.cache import MemoryCache, RedisCache, SharedRedis
 from storecast.stores.forecast_log import Database, DatabaseLog, acknowledged
 from storecast.stores.forecast_log.actuals import ActualsTable
 from storecast.stores.forecast_log.datasets import DatasetTable
+from storecast.stores.forecast_log.event_chain import Sealer
 from storecast.stores.forecast_log.jobs import JobTable
 from storecast.stores.forecast_log.keys import KeyTable
 from storecast.stores.forecast_log.model_events import ModelEventTable
@@ -29,7 +30,7 @@ from storecast.stores.forecast_log.overrides import OverrideTable
 from storecast.stores.forecast_log.records import ForecastTable
 from storecast.stores.forecast_log.scenarios import ScenarioTable
 from storecast.stores.limits import MemoryLimiter, RedisLimiter
-from storecast.wiring import places
+from storecast.wiring import places, signing
 
 __all__ = ["Worker", "database", "key_table", "make_worker"]
 
@@ -119,7 +120,7 @@ def make_worker(settings: Settings, host: str) -> Worker:
     limit = Limit(settings.rate_limit, 2.0 * settings.rate_limit) if settings.rate_limit else None
     limiter, cache = _shared(settings, telemetry)
     doors = Doors(ring, limiter, limit, local=is_loopback(host))
-    tables = _tables(log.database)
+    tables = _tables(log.database, signing.sealer(settings))
     book = OverrideBook(tables.overrides, home / "overrides.json")
     worth = Worth(tables.overrides, tables.actuals)
     telemetry.watch_overrides(lambda: len(book.counting()), lambda: worth.ratio)
@@ -137,11 +138,11 @@ def make_worker(settings: Settings, host: str) -> Worker:
     return Worker(create_app(service, doors), service, log, ring, host)
 
 
-def _tables(at: Database) -> Tables:
+def _tables(at: Database, sealer: Sealer) -> Tables:
     return Tables(
         ActualsTable(at),
         OverrideTable(at),
-        ModelEventTable(at),
+        ModelEventTable(at, sealer=sealer),
         ScenarioTable(at),
         DatasetTable(at),
         JobTable(at),

@@ -22,26 +22,49 @@ from storecast.stores.forecast_log.database import Database
 from storecast.stores.forecast_log.queries import pick
 from storecast.stores.forecast_log.tables import event_chain, event_head, model_events
 
-__all__ = ["FIRST", "ChainFault", "ChainReport", "Link", "Sealer", "append", "body_of", "link", "verify"]
+__all__ = [
+    "FIRST",
+    "ChainFault",
+    "ChainReport",
+    "Link",
+    "Sealer",
+    "SealingKey",
+    "append",
+    "body_of",
+    "link",
+    "verify",
+]
 
 FIRST = "0" * 64  # what the first entry follows
 _HEAD = 1
 
 
-class Sealer(Protocol):
-    """Seals entries, and knows the seals of those it trusts."""
+class SealingKey(Protocol):
+    """A key that seals."""
 
     @property
     def id(self) -> str:
-        """Of the key that seals; empty where there is none at hand, and entries stay unsealed."""
+        """By which others know it."""
         ...
 
     def seal(self, digest: str) -> str:
-        """The seal of a hash, by that key."""
+        """The seal of a hash."""
+        ...
+
+
+class Sealer(Protocol):
+    """Seals entries, and knows the seals of those it trusts."""
+
+    def key(self) -> SealingKey | None:
+        """The key at hand; where there is none, entries stay unsealed."""
         ...
 
     def broken(self, digest: str, key: str, seal: str) -> str:
         """Why this is no seal of ``key`` on a hash, in words; empty where it is one."""
+        ...
+
+    def counts(self, key: str) -> bool:
+        """Whether what ``key`` sealed proves anything."""
         ...
 
 
@@ -87,9 +110,10 @@ def body_of(event: Mapping[str, Any]) -> str:
 
 def link(number: int, event: str, body: str, previous: str, sealer: Sealer | None = None) -> Link:
     """The entry that follows ``previous``."""
-    key = sealer.id if sealer is not None else ""
-    digest = _hash(number, event, body, previous, key)
-    return Link(number, event, body, previous, key, digest, sealer.seal(digest) if sealer and key else "")
+    key = sealer.key() if sealer is not None else None
+    name = "" if key is None else key.id
+    digest = _hash(number, event, body, previous, name)
+    return Link(number, event, body, previous, name, digest, "" if key is None else key.seal(digest))
 
 
 def append(connection: Connection, event: ModelEvent, sealer: Sealer | None) -> None:
@@ -109,9 +133,14 @@ def append(connection: Connection, event: ModelEvent, sealer: Sealer | None) -> 
     connection.execute(update(event_head).where(event_head.c.id == _HEAD).values(moved))
 
 
-def verify(database: Database, sealer: Sealer | None = None, *, noted: str = "") -> ChainReport:
-    """Look at every entry and every event as of one moment; ``noted``: a hash seen earlier, which must still
-    be there. Raises ``LogError`` where the database is away."""
+def verify(
+    database: Database, sealer: Sealer | None = None, *, noted: str = "", sealed: bool = False
+) -> ChainReport:
+    """Look at every entry and every event as of one moment.
+
+    ``noted``: a hash seen earlier, which must still be there; ``sealed``: whether the last entry must be
+    sealed by a key that counts. Raises ``LogError`` where the database is away.
+    """
     with database.read(still=True) as connection:
         links = [Link(*row) for row in connection.execute(pick(event_chain, Link).order_by("number"))]
         head = connection.execute(select(event_head.c.number, event_head.c.hash, event_head.c.id)).all()
@@ -126,8 +155,15 @@ def verify(database: Database, sealer: Sealer | None = None, *, noted: str = "")
     faults += sorted(_events(links, events), key=lambda fault: (fault.number is None, fault.number or 0))
     if noted and noted not in {FIRST, *(item.hash for item in links)}:
         faults.append(ChainFault(None, "", f"no entry has the hash that was noted, {noted}"))
-    sealed = [item.number for item in links if sealer and item.seal and not _unsealed(item, sealer)]
-    return ChainReport(len(links), sealed[-1] if sealed else None, last[1], tuple(faults))
+    sound = [
+        item.number
+        for item in links
+        if sealer and item.seal and not _unsealed(item, sealer) and sealer.counts(item.sealer)
+    ]
+    end = sound[-1] if sound else None
+    if sealed and links and end != last[0]:
+        faults.append(ChainFault(last[0], links[-1].event, "it is not sealed by a key that counts here"))
+    return ChainReport(len(links), end, last[1], tuple(faults))
 
 
 def _headless(last: int, noted: list[int]) -> ChainFault:
