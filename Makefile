@@ -157,6 +157,26 @@ pictures: $(DEV) ## draw README's pictures anew, from the sample
 image: ## build the images service, webapp and jobs [BASE_IMAGE=...] [VERSION=...] [IMAGES=...] [ENGINE=...]
 	@BASE_IMAGE="$(BASE_IMAGE)" VERSION="$(VERSION)" IMAGES="$(IMAGES)" ENGINE="$(ENGINE)" tools/image $(ARGS)
 
+.PHONY: secrets
+secrets: ## make the secrets and certificates of compose.yaml that are missing [DOMAIN=...]
+	@DOMAIN="$(DOMAIN)" tools/secrets
+
+.PHONY: up
+up: secrets ## start the whole system in containers (compose.yaml), from images that are there
+	@tools/compose up
+
+.PHONY: down
+down: ## stop it; volumes stay
+	@tools/compose down
+
+.PHONY: sbom
+sbom: $(DEPLOY) ## list what each image installs (CycloneDX), into build/sbom
+	@mkdir -p build/sbom
+	@for part in service webapp jobs; do \
+	  .venv-deploy/bin/cyclonedx-py requirements --output-reproducible \
+	    -o build/sbom/$$part.json $(PARTS)/$$part.lock && echo "build/sbom/$$part.json" || exit 1; \
+	done
+
 .PHONY: lock
 lock: $(LOCKER)/bin/uv ## re-make the locks, with hashes, and prove them for every supported system
 	@$(UV_COMPILE) --output-file requirements.lock pyproject.toml

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 import uuid
@@ -106,7 +107,7 @@ class Load:
 
     ``answered``: per connection the ids of requests answered with 200, in their order; ``refused``: other
     answers; ``broken``: requests that were sent and whose answer never came whole; ``seconds``: the longest
-    answer. A connection that is lost is made again.
+    answer. A connection that is lost is made again. ``tls``: what a connection over TLS trusts.
     """
 
     port: int
@@ -119,6 +120,7 @@ class Load:
     broken: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     check: Callable[[Answer], None] | None = None
+    tls: ssl.SSLContext | None = None
     failures: list[BaseException] = field(default_factory=list)
 
     def __enter__(self) -> Load:
@@ -153,7 +155,9 @@ class Load:
         number = k
         while not self._ending.is_set():
             try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                reader, writer = await asyncio.open_connection(
+                    "127.0.0.1", self.port, ssl=self.tls, server_hostname="localhost" if self.tls else None
+                )
             except OSError:  # nobody listens: nothing was asked
                 await asyncio.sleep(0.05)
                 continue
@@ -165,7 +169,8 @@ class Load:
                         break
                     await asyncio.sleep(self.pause)
             finally:
-                writer.close()
+                # over TLS a goodbye would be waited for, by a loop that may have ended
+                (writer.transport.abort if self.tls else writer.close)()
 
     async def _ask(
         self, k: int, question: Question, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -1,20 +1,48 @@
-"""Whether something answers: ``python3 health.py URL`` ends with 0 where the answer is 200."""
+"""Whether a container does its work, for its health check: ends with 0 where it does, with 1 where not.
+
+``health.py URL``: something answers there with 200. ``health.py --fresh FILE SECONDS``: the file was touched
+within so many seconds, as the follower does with its sign of life. ``health.py --runs NAME ...``: a program of
+one of these names runs, asleep until its time has come or at work.
+"""
 
 from __future__ import annotations
 
 import sys
-import urllib.error
+import time
 import urllib.request
+from pathlib import Path
 
 
-def main(url: str) -> int:
-    """0 where ``url`` answers with 200 within 3 seconds, 1 where it does not."""
+def answers(url: str) -> bool:
+    """Whether ``url`` answers with 200 within 3 seconds."""
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=3) as answer:
-            return 0 if answer.status == 200 else 1
-    except (OSError, urllib.error.URLError):
-        return 1
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def fresh(path: str, seconds: str) -> bool:
+    """Whether ``path`` was touched within the last ``seconds``."""
+    try:
+        return time.time() - Path(path).stat().st_mtime <= float(seconds)
+    except OSError:
+        return False
+
+
+def runs(*names: str) -> bool:
+    """Whether a process was started by one of ``names``, or by an interpreter that was told its path."""
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = process.read_bytes().split(b"\0")[:2]
+        except OSError:  # it has ended
+            continue
+        if any(Path(word.decode(errors="replace")).name in names for word in words):
+            return True
+    return False
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    first, *rest = sys.argv[1:]
+    good = {"--fresh": fresh, "--runs": runs}.get(first, lambda: answers(first))(*rest)
+    sys.exit(0 if good else 1)

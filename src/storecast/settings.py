@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ __all__ = ["Settings"]
 
 
 class Settings(BaseSettings):
-    """Each may be set as an environment variable ``STORECAST_<NAME>``; raises SetupError for a value that is
-    none."""
+    """Each may be set as an environment variable ``STORECAST_<NAME>``, or lie as a file ``storecast_<name>`` in
+    the folder that ``STORECAST_SECRETS`` names; raises SetupError for a value that is none."""
 
     model_config = SettingsConfigDict(env_prefix="STORECAST_", extra="ignore", frozen=True)
 
@@ -69,8 +70,9 @@ class Settings(BaseSettings):
     debug: bool = Field(default=False, description="show tracebacks")
 
     def __init__(self, **values: Any) -> None:
+        folder = os.environ.get("STORECAST_SECRETS", "")
         try:
-            super().__init__(**values)
+            super().__init__(_secrets_dir=folder if os.path.isdir(folder) else None, **values)
         except ValidationError as error:
             first = error.errors()[0]
             raise SetupError(

@@ -225,6 +225,21 @@ class Machine:
         found: dict[str, Any] = json.loads(self.podman("container", "inspect", name))[0]
         return found
 
+    def healthy(self, name: str) -> bool:
+        """What the container's own health check finds; nothing here repeats it by itself."""
+        return self._call("healthcheck", "run", name).returncode == 0
+
+    def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self._prefix, "podman", *arguments],
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
     def await_(self, name: str, answers: Any) -> None:
         """Wait until ``answers()`` is true, while the container runs."""
         deadline = time.monotonic() + 120
@@ -238,15 +253,7 @@ class Machine:
 
     def logs(self, name: str) -> str:
         """What a container wrote."""
-        done = subprocess.run(
-            [*self._prefix, "podman", "logs", name],
-            env=_environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return done.stdout
+        return self._call("logs", name).stdout
 
 
 @contextmanager

@@ -1,0 +1,185 @@
+"""compose.yaml, read: nothing is published, privileged, unlimited, unpinned or without a file by accident."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.needs import ROOT, require
+
+TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+SYSTEM: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = SYSTEM["services"]
+OURS = re.compile(r"^\$\{STORECAST_IMAGES:-storecast\}-(service|webapp|jobs):\$\{STORECAST_VERSION:\?.+\}$")
+PINNED = re.compile(r"^[\w./-]+:v?\d+\.\d+(\.\d+)?(-[\w.]+)?$")
+ONCE = {name for name, service in SERVICES.items() if str(service["restart"]).startswith("on-failure")}
+SECRETS = "${STORECAST_SECRETS_FOLDER:-./deploy/compose/secrets}/"
+# Programs alone, without a shell or any other: nothing could look from inside.
+BLIND = {"collector"}
+# Whoever begins as root to become somebody else, or to give a volume away.
+MAY = {"postgres": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}, "s3-folder": {"CHOWN"}}
+
+
+def mounts(service: dict[str, Any]) -> list[tuple[str, str]]:
+    """(what, where) of each volume, with the variables' defaults in place."""
+    plain = [re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", volume) for volume in service.get("volumes", [])]
+    return [(volume.split(":")[0], volume.split(":")[1]) for volume in plain]
+
+
+def bytes_of(memory: str) -> int:
+    return int(memory[:-1]) << {"M": 20, "G": 30}[memory[-1]]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_container_is_pinned_limited_and_hardened(name: str) -> None:
+    """An image by version, a ceiling of memory, processors and processes, no privilege it does not need, a
+    read-only root filesystem, logs that end, and a check of its health where it stays."""
+    service = SERVICES[name]
+    assert OURS.match(service["image"]) or PINNED.match(service["image"])
+    limits = service["deploy"]["resources"]["limits"]
+    assert {"cpus", "memory", "pids"} <= limits.keys()
+    assert 64 << 20 <= bytes_of(limits["memory"]) <= 3 << 30
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert set(service.get("cap_add", [])) == MAY.get(name, set())
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+    check = service.get("healthcheck", {})
+    assert ("test" in check) == (name not in ONCE | BLIND)
+
+
+def test_one_door() -> None:
+    """nginx alone is published; databases and stores are on a network that leads nowhere."""
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
+    inside = {name for name, network in SYSTEM["networks"].items() if (network or {}).get("internal")}
+    assert inside == {"front", "back", "watch"}
+    outside = {name for name, s in SERVICES.items() if set(s.get("networks", [])) - inside}
+    assert outside == {"nginx", "alertmanager"}
+    for name in ("postgres", "redis", "s3", "mlflow"):
+        assert SERVICES[name]["networks"] == ["back"]
+    assert "back" not in SERVICES["nginx"]["networks"]
+    assert set(SERVICES["webapp"]["networks"]) == {"front"}
+    # On nginx' network each has its own address: a container made anew must be found where the old one was.
+    front = [
+        s["networks"]["front"]["ipv4_address"] for s in SERVICES.values() if "front" in s.get("networks", [])
+    ]
+    assert len(set(front)) == len(front) == 5
+    assert [name for name, s in SERVICES.items() if s.get("network_mode") not in (None, "none")] == []
+
+
+def test_what_it_waits_for_is_there() -> None:
+    """Each condition fits: who ends is waited for to end, who stays to be healthy; there is no ring."""
+    done: set[str] = set()
+    waiting = {name: set(service.get("depends_on", {})) for name, service in SERVICES.items()}
+    while waiting:
+        ready = {name for name, needs in waiting.items() if needs <= done}
+        assert ready, waiting
+        done |= ready
+        waiting = {name: needs for name, needs in waiting.items() if name not in ready}
+    for service in SERVICES.values():
+        for other, how in service.get("depends_on", {}).items():
+            wanted = "service_completed_successfully" if other in ONCE else "service_healthy"
+            assert how == {"condition": wanted}
+
+
+def test_every_file_and_volume_is_there() -> None:
+    """What is mounted lies in the repository, read-only; each named volume is declared and used."""
+    used = set()
+    for service in SERVICES.values():
+        for what, where in mounts(service):
+            if what.startswith("./") and where != "/data":
+                assert (ROOT / what).exists(), what
+            elif not what.startswith(("/", "./")):
+                used.add(what)
+        for volume in service.get("volumes", []):
+            if volume.startswith(("./", "/", "${")):
+                assert volume.split(":")[-1].split(",")[0] == "ro", volume
+    assert used == set(SYSTEM["volumes"])
+
+
+def test_secrets_are_files_and_no_credential_is_written_here(tmp_path: Path) -> None:
+    """Each is used and made by the script; what is set by name in the environment is none."""
+    used = {name for service in SERVICES.values() for name in service.get("secrets", [])}
+    assert used == set(SYSTEM["secrets"])
+    assert {name: secret["file"] for name, secret in SYSTEM["secrets"].items()} == {
+        n: SECRETS + n for n in used
+    }
+    require("openssl", "openssl")
+    subprocess.run([ROOT / "tools" / "secrets", tmp_path], check=True, capture_output=True)
+    assert used <= {path.name for path in tmp_path.iterdir()}
+    words = re.compile(r"password|secret|token|key$", re.IGNORECASE)
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            assert not words.search(name) or str(value).startswith("/run/secrets/"), name
+    assert not re.search(r"://[^/\s]+:[^@\s]+@", TEXT)
+
+
+def test_variables_have_a_default_or_are_asked_for() -> None:
+    """`${NAME}` alone would be empty without a word; the example names each that may be set, and no other."""
+    variables = set(re.findall(r"(?<!\$)\$\{(\w+)[^}]*\}", TEXT))
+    assert re.findall(r"(?<!\$)\$\{\w+\}", TEXT) == []
+    example = (ROOT / "deploy" / "compose" / "env.example").read_text(encoding="utf-8")
+    assert set(re.findall(r"^#?(\w+)=", example, re.MULTILINE)) == variables
+
+
+def commands() -> list[list[str]]:
+    """The words of each call of storecast in compose.yaml."""
+    found = [
+        service["command"]
+        for service in SERVICES.values()
+        if OURS.match(service["image"]) and service.get("entrypoint", ["storecast"])[-1] == "storecast"
+    ]
+    scripts = [
+        line
+        for service in SERVICES.values()
+        for line in str(service.get("command", "")).replace("\\n", "\n").split("\n")
+    ]
+    found += [line.split(">")[0].split()[1:] for line in scripts if line.startswith("storecast ")]
+    unique: list[list[str]] = []
+    for words in found:
+        if words not in unique:
+            unique.append(list(words))
+    return unique
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_command_is_one(words: list[str]) -> None:
+    """The command line knows each, with the options that are used."""
+    options = [word for word in words if word.startswith("--")]
+    names = words[: next((i for i, word in enumerate(words) if word.startswith("-")), len(words))]
+    program = [sys.executable, "-c", "from storecast.cli import main; main()"]
+    done = subprocess.run(
+        [*program, *names, "--help"],
+        env={**os.environ, "COLUMNS": "200", "TERM": "dumb"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [option for option in options if option not in done.stdout] == []
+
+
+def test_both_replicas_are_behind_the_door_and_watched() -> None:
+    """nginx and Prometheus name the services that are there."""
+    door = (ROOT / "deploy" / "compose" / "nginx.conf").read_text(encoding="utf-8")
+    hosts = set(re.findall(r"^\s+server ([\w-]+):\d+", door, re.MULTILINE))
+    assert hosts == {"service-1", "service-2", "webapp", "grafana"}
+    watched = yaml.safe_load((ROOT / "monitoring" / "prometheus" / "prometheus.yml").read_text())
+    targets = {
+        target.split(":")[0]
+        for job in watched["scrape_configs"]
+        for group in job["static_configs"]
+        for target in group["targets"]
+    } - {"localhost"}
+    assert targets <= set(SERVICES)
+    assert {"service-1", "service-2", "node-exporter", "cadvisor"} <= targets
+    assert all("watch" in SERVICES[name]["networks"] for name in targets)

@@ -1,0 +1,361 @@
+"""Two replicas of the service behind nginx, PostgreSQL and Redis, with TLS, as compose.yaml has them: asked
+from outside, while one of them is killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from websockets.sync.client import connect
+
+from tests.deploy.composed import GATEWAY, Composed, EncryptedPostgres, EncryptedRedis, nginx_image
+from tests.deploy.podman import Machine
+from tests.load import Load, mixed
+from tests.needs import ROOT, require
+from tests.serve_process import await_
+from tests.servers import _programs
+from tests.service.conftest import Made, publish, versions  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.e2e
+USER = 10001
+DOOR = 8443
+
+
+@dataclass(frozen=True)
+class System:
+    """What runs: ``url`` is the door's, ``trust`` the root of its chain, ``key`` a planner's."""
+
+    composed: Composed
+    machine: Machine
+    postgres: EncryptedPostgres
+    redis: EncryptedRedis
+    secrets: Path
+    url: str
+    key: str
+
+    def logged(self) -> Counter[str]:
+        """How often each request's number is in the forecast log."""
+        with self.postgres.connect("storecast_log_url") as connection:
+            return Counter(
+                dict(connection.execute("SELECT request, count(*) FROM forecasts GROUP BY 1").fetchall())
+            )
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """What a browser that knows the root alone believes."""
+        return ssl.create_default_context(cafile=str(self.secrets / "ca.crt"))
+
+    def metrics(self, name: str) -> str:
+        """What a replica tells Prometheus, by Prometheus' own key."""
+        code = (
+            "import pathlib, urllib.request as web; key = pathlib.Path('/keys/metrics').read_text(); "
+            f"call = web.Request('http://{name}:8000/metrics', headers={{'x-api-key': key}}); "
+            "print(web.urlopen(call).read().decode())"
+        )
+        return self.composed.run("first-key", "--entrypoint=python3", wait=True, words=["-c", code])
+
+    def weeks(self, client: httpx.Client) -> list[str]:
+        """The first weeks that are forecast."""
+        told = client.get("/v1/forecasts?series=1&horizon=3").raise_for_status().json()
+        return [row["ds"] for row in told["forecasts"]]
+
+    def client(self, **options) -> httpx.Client:
+        """A caller with the key, by HTTP/1.1 over TLS."""
+        headers = {"authorization": f"Bearer {self.key}"}
+        return httpx.Client(
+            base_url=self.url, verify=self.trust, trust_env=False, headers=headers, timeout=30, **options
+        )
+
+
+@pytest.fixture(scope="module")
+def secrets() -> Iterator[Path]:
+    """What `make secrets` makes, where the users of servers may read it."""
+    require("openssl", "openssl")
+    folder = Path(tempfile.mkdtemp(prefix="storecast-secrets-"))
+    subprocess.run([ROOT / "tools" / "secrets", folder], check=True, capture_output=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def releases(versions: dict[str, Made]) -> Iterator[Path]:  # noqa: F811
+    """A release folder as the follower leaves it, the images' user's."""
+    home = Path(tempfile.mkdtemp(prefix="storecast-releases-"))
+    publish(home, versions["stores"], 1)
+    for path in (home, *home.rglob("*")):
+        os.chown(path, USER, USER)
+    home.chmod(0o755)
+    yield home / "releases"
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module")
+def system(machine: Machine, images: dict[str, str], secrets: Path, releases: Path) -> Iterator[System]:
+    """Everything that answers, started in compose.yaml's order."""
+    composed = Composed(machine, images, secrets, {"releases": releases}, {"nginx": nginx_image()})
+    folders = [Path(tempfile.mkdtemp(prefix=f"storecast-{name}-")) for name in ("postgres", "redis")]
+    with Composed.network(machine):
+        postgres = EncryptedPostgres(folders[0], _programs(), secrets)
+        redis = EncryptedRedis(folders[1], secrets)
+        try:
+            postgres.start()
+            postgres.make_databases()
+            redis.start()
+            composed.run("migrate", wait=True)
+            composed.run("first-key", wait=True)
+            words = ["keys", "issue", "--role", "operator", "--name", "Ann"]
+            key = composed.run("migrate", wait=True, words=words).split()[-1]
+            for name in ("service-1", "service-2", "webapp"):
+                composed.run(name)
+            # the name of what is not run here, so that the door opens
+            composed.run(
+                "nginx", "--add-host=grafana:172.28.10.131", f"--publish={DOOR}:8443", "--publish=8080:8080"
+            )
+            system = System(composed, machine, postgres, redis, secrets, f"https://localhost:{DOOR}", key)
+            with system.client() as client:
+                machine.await_("nginx", lambda: _ready(client))
+                for name in ("service-1", "service-2", "webapp"):
+                    machine.await_(name, lambda name=name: machine.healthy(name))
+            yield system
+        finally:
+            redis.stop()
+            postgres.stop(signal.SIGINT)
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_the_door_opens_to_new_tls_with_the_whole_chain(system: System) -> None:
+    """Who trusts the root alone gets in by TLS 1.2 or 1.3, an older or a wrong name does not."""
+    with system.client() as client:
+        assert client.get("/v1/series").status_code == 200
+    for old, name, works in (
+        ("-tls1_2", "localhost", True),
+        ("-tls1_3", "localhost", True),
+        ("-tls1_1", "localhost", False),
+        ("-tls1_3", "elsewhere.example", False),
+    ):
+        command = ["openssl", "s_client", "-connect", f"localhost:{DOOR}", old, "-verify_return_error"]
+        command += ["-cipher", "ALL:@SECLEVEL=0", "-CAfile", str(system.secrets / "ca.crt")]
+        done = subprocess.run(
+            [*command, "-verify_hostname", name, "-servername", name],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode == 0) is works, (old, name, done.stderr[-500:])
+
+
+def test_http_2_and_a_redirect(system: System) -> None:
+    """Browsers speak HTTP/2; who comes by plain HTTP is sent on, method and path kept."""
+    trusted = ["--cacert", str(system.secrets / "ca.crt"), "-sS", "-o", "/dev/null"]
+    shown = subprocess.run(
+        ["curl", *trusted, "-w", "%{http_version} %{http_code}", f"{system.url}/docs"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == "2 200"
+    sent = httpx.post("http://localhost:8080/v1/what-if?a=1", trust_env=False)
+    assert (sent.status_code, sent.headers["location"]) == (308, "https://localhost/v1/what-if?a=1")
+
+
+SAID = {
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/series", 200),
+        ("GET", "/v1/nothing-like-it", 404),
+        ("GET", "/docs", 200),
+        ("GET", "/openapi.json", 200),
+        ("GET", "/app/signin", 200),
+        ("GET", "/", 200),
+        ("GET", "/metrics", 404),
+        ("GET", "/grafana/", 502),  # which is not run here
+        ("POST", "/v1/actuals", 413),
+    ],
+)
+def test_every_answer_carries_the_headers_once(system: System, method: str, path: str, status: int) -> None:
+    """Of the service, of the app, of nginx itself, whole or refused: none lacks a header, none has it twice,
+    and none says which version of what is there."""
+    with system.client() as client:
+        answer = client.request(method, path, content=b"x" * (2 << 20) if status == 413 else None)
+    assert answer.status_code == status or (status == 502 and answer.status_code == 504)
+    for name, value in SAID.items():
+        assert answer.headers.get_list(name) == [value], name
+    for name in ("x-frame-options", "referrer-policy", "x-request-id"):
+        assert len(answer.headers.get_list(name)) == 1, name
+    assert answer.headers.get("server", "nginx") == "nginx"
+    assert "x-powered-by" not in answer.headers
+    if status in (413, 502):
+        told = answer.json()
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (told["status"], told["instance"]) == (answer.status_code, answer.headers["x-request-id"])
+
+
+def test_a_browser_keeps_its_websocket(system: System) -> None:
+    """The app's pages are live through the door."""
+    with system.machine.network():
+        socket_url = system.url.replace("https", "wss") + "/_stcore/stream"
+        with connect(
+            socket_url, ssl=system.trust, origin=system.url, open_timeout=30, proxy=None
+        ) as open_page:
+            assert open_page.response is not None
+            assert open_page.response.status_code == 101
+
+
+def test_passwords_are_not_tried_by_the_dozen(system: System) -> None:
+    """Signing in is bounded by address, with a problem document and when to come again."""
+    with system.client() as client:
+        answers = [client.get("/app/signin") for _ in range(60)]
+    codes = Counter(answer.status_code for answer in answers)
+    assert set(codes) == {200, 429}
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json()["title"] == "Too many requests from this address"
+
+
+def test_forecasts_are_never_answered_without_being_logged(system: System) -> None:
+    """Asked twice they are two entries; while nobody is there to log, nothing is answered from a cache, but
+    the app's files and the description of the API are."""
+    with system.client() as client:
+        page = client.get("/").text
+        file = re.search(r'src="\./(static/[^"]+\.js)"', page)
+        assert file is not None
+        asked = [f"twice-{number}-{uuid.uuid4().hex}" for number in range(2)]
+        for number in asked:
+            answer = client.get("/v1/forecasts?series=1&horizon=2", headers={"x-request-id": number})
+            assert answer.headers["x-request-id"] == number
+        logged = system.logged()
+        assert [logged[number] for number in asked] == [1, 1]
+        same = [client.get(f"/{file[1]}").content, client.get("/openapi.json").content]
+        for name in ("service-1", "service-2", "webapp"):
+            system.machine.podman("kill", name)
+        try:
+            assert [client.get(f"/{file[1]}").content, client.get("/openapi.json").content] == same
+            gone = client.get("/v1/forecasts?series=1&horizon=2")
+            assert gone.status_code in (502, 504)
+        finally:
+            for name in ("service-1", "service-2", "webapp"):
+                system.machine.podman("start", name)
+        for name in ("service-1", "service-2", "webapp"):
+            system.machine.await_(name, lambda name=name: system.machine.healthy(name))
+
+
+def test_the_database_is_reached_encrypted_and_by_its_owner_alone(system: System) -> None:
+    """Without TLS, with another password, or for another database there is no way in."""
+    with system.postgres.connect("storecast_log_url") as connection:
+        row = connection.execute(
+            "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        ).fetchone()
+        assert row is not None
+        assert row[0] is True
+        others = connection.execute(
+            "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) "
+            "WHERE usename = 'storecast' AND NOT ssl"
+        ).fetchone()
+        assert others == (0,)
+    password = (system.secrets / "log_password").read_text()
+    for wrong in (
+        {"sslmode": "disable"},
+        {"password": "guessed"},
+        {"dbname": "mlflow"},
+        {"user": "mlflow"},
+    ):
+        right = {"host": GATEWAY, "user": "storecast", "password": password, "dbname": "storecast"}
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(**right | wrong, connect_timeout=5)
+
+
+def test_the_cache_is_reached_by_its_user_alone(system: System) -> None:
+    """Nobody without the password, nothing dangerous with it; the service is connected."""
+    password = (system.secrets / "redis_password").read_text()
+    assert "NOAUTH" in system.redis.call("GET", "storecast:x")
+    assert system.redis.call("SET", "storecast:x", "1", password=password).strip() == "OK"
+    assert "NOPERM" in system.redis.call("FLUSHALL", password=password)
+    assert "NOPERM" in system.redis.call("GET", "others", password=password)
+    with system.client() as client:
+        rows = [{"store": "1", "date": day} for day in system.weeks(client) * 60]
+        assert client.post("/v1/predictions", json={"rows": rows}).status_code == 200
+    # A call is given up after a tenth of a second, which a busy machine may take: not for ever, though.
+    await_(
+        lambda: all("storecast_redis_up 1.0" in system.metrics(name) for name in ("service-1", "service-2"))
+    )
+
+
+def test_a_replica_is_killed_under_load(system: System, request: pytest.FixtureRequest) -> None:
+    """Of everything that is asked less than one in 200 fails, and whatever was answered is in the log."""
+    with system.client() as client:
+        questions = mixed(["1", "2", "3"], system.weeks(client))
+    load = Load(
+        DOOR,
+        questions,
+        16,
+        headers=f"authorization: Bearer {system.key}\r\n",
+        pause=0.1,
+        tls=system.trust,
+    )
+    with load, system.client() as client:
+        load.more(300)
+        system.machine.podman("kill", "--signal=KILL", "service-1")
+        load.more(600)
+        system.machine.podman("start", "service-1")
+        system.machine.await_("service-1", lambda: system.machine.healthy("service-1"))
+        load.more(300)
+    failed = len(load.refused) + sum(load.broken.values())
+    asked = len(load.requests) + failed
+    request.node.user_properties += [("asked", asked), ("failed", failed), ("longest seconds", load.seconds)]
+    assert failed < 0.005 * asked, (load.broken, load.refused[:5])
+    logged = system.logged()
+    assert [number for number in load.requests if not logged[number]] == []
+    assert _answering(system) == ["service-1", "service-2"]  # the one that came back is asked again
+
+
+def test_a_replica_is_replaced_under_load(system: System) -> None:
+    """SIGTERM, as an upgrade sends it: not one request fails, and each answer is in the log once."""
+    with system.client() as client:
+        questions = mixed(["1", "2", "3"], system.weeks(client))
+    headers = f"authorization: Bearer {system.key}\r\n"
+    with Load(DOOR, questions, 16, headers=headers, pause=0.1, tls=system.trust) as load:
+        load.more(200)
+        system.machine.podman("stop", "--time=60", "service-2")
+        assert system.machine.state("service-2")["ExitCode"] == 0
+        load.more(200)
+        system.machine.podman("start", "service-2")
+        system.machine.await_("service-2", lambda: system.machine.healthy("service-2"))
+        load.more(200)
+    assert (load.broken, load.refused) == ({}, [])
+    logged = system.logged()
+    assert {logged[number] for number in load.requests} == {1}
+
+
+def _answering(system: System) -> list[str]:
+    """The replicas that have answered something since they started."""
+    pattern = re.compile(r"storecast_forecasts_served_total\{[^}]*\} ([1-9]|\d\d)")
+    return [name for name in ("service-1", "service-2") if pattern.search(system.metrics(name))]
