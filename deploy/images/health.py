@@ -1,8 +1,8 @@
 """Whether a container does its work, for its health check: ends with 0 where it does, with 1 where not.
 
-``health.py URL``: something answers there with 200. ``health.py --fresh FILE SECONDS``: the file was touched
-within so many seconds, as the follower does with its sign of life. ``health.py --runs NAME ...``: a program of
-one of these names runs, asleep until its time has come or at work.
+``health.py URL``: something answers there with 200. ``health.py --fresh FILE SECONDS``: the file was
+touched within so many seconds, as the follower does with its sign of life. ``health.py --runs NAME ...``: a
+program of one of these names runs, asleep until its time has come or at work.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ __all__ = ["Settings"]
 
 
 class Settings(BaseSettings):
-    """Each may be set as an environment variable ``STORECAST_<NAME>``, or lie as a file ``storecast_<name>`` in
-    the folder that ``STORECAST_SECRETS`` names; raises SetupError for a value that is none."""
+    """Each may be set as an environment variable ``STORECAST_<NAME>``, or lie as a file ``storecast_<name>``
+    in the folder that ``STORECAST_SECRETS`` names; raises SetupError for a value that is none."""
 
     model_config = SettingsConfigDict(env_prefix="STORECAST_", extra="ignore", frozen=True)
 

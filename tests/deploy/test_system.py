@@ -19,7 +19,9 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.deploy.composed import GATEWAY, Composed, EncryptedPostgres, EncryptedRedis, nginx_image
 from tests.deploy.podman import Machine
@@ -224,7 +226,7 @@ def test_a_browser_keeps_its_websocket(system: System) -> None:
     with system.machine.network():
         socket_url = system.url.replace("https", "wss") + "/_stcore/stream"
         with connect(
-            socket_url, ssl=system.trust, origin=system.url, open_timeout=30, proxy=None
+            socket_url, ssl=system.trust, origin=Origin(system.url), open_timeout=30, proxy=None
         ) as open_page:
             assert open_page.response is not None
             assert open_page.response.status_code == 101
@@ -290,7 +292,7 @@ def test_the_database_is_reached_encrypted_and_by_its_owner_alone(system: System
     ):
         right = {"host": GATEWAY, "user": "storecast", "password": password, "dbname": "storecast"}
         with pytest.raises(psycopg.OperationalError):
-            psycopg.connect(**right | wrong, connect_timeout=5)
+            psycopg.connect(make_conninfo(**right | wrong), connect_timeout=5)
 
 
 def test_the_cache_is_reached_by_its_user_alone(system: System) -> None:
