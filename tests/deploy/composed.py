@@ -66,10 +66,10 @@ class EncryptedPostgres(Postgres):
             os.chown(folder / name, user.pw_uid, user.pw_gid)
             (folder / name).chmod(0o600)
         os.chown(folder, user.pw_uid, user.pw_gid)
-        initdb = [
-            programs / "initdb",
+        initdb: list[str] = [
+            str(programs / "initdb"),
             "-D",
-            folder / "data",
+            str(folder / "data"),
             "-U",
             "postgres",
             "--no-sync",
