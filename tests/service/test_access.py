@@ -33,7 +33,8 @@ EXPECTED = {
     "GET /v1/events/{event_id}, GET /v1/backtests, GET /v1/actuals, GET /v1/overrides, GET /v1/scenarios, "
     "GET /v1/scenarios/{scenario_id}, GET /v1/scenarios/{scenario_id}/answer, POST /invocations, "
     "GET /metrics, POST /v1/around, GET /v1/inputs, GET /v1/overview, GET /v1/session, POST /v1/usage, "
-    "GET /v1/models/versions, GET /v1/monitoring/accuracy, GET /v1/overrides/scores",
+    "GET /v1/models/versions, GET /v1/monitoring/accuracy, GET /v1/overrides/scores, "
+    "GET /v1/explanations/change",
     "planner": "POST /v1/backtests, POST /v1/actuals, POST /v1/overrides, POST /v1/scenarios, "
     "POST /v1/overrides/{override_id}/undo, "
     "PUT /v1/scenarios/{scenario_id}, DELETE /v1/scenarios/{scenario_id}, POST /v1/datasets, "

@@ -82,7 +82,8 @@ def test_every_parameter_that_must_be_given_has_an_example(stores: Running) -> N
             assert given[parameter["name"]] is not None, f"{method} {path}: {parameter['name']}"
         if given and "{" not in path:
             answer = stores.client.request(method, path, params=given)
-            assert answer.status_code == 200, f"{method} {path}: {answer.text}"
+            expected = 409 if path.endswith("/change") else 200  # no version served before this one
+            assert answer.status_code == expected, f"{method} {path}: {answer.text}"
             asked += 1
     assert asked >= 3
 

@@ -16,6 +16,7 @@ from storecast.errors import RequestError
 from storecast.forecasting.forecaster import Forecaster
 from storecast.forecasting.hierarchy import cents
 from storecast.forecasting.intervals import Bands
+from storecast.forecasting.lineage import Table
 from storecast.forecasting.state import from_state
 from storecast.ports import ArtifactContent, ReleaseInfo
 from storecast.ports.records import Override
@@ -117,8 +118,8 @@ class View:
 @dataclass(frozen=True)
 class Champion:
     """One published version, ready to answer. ``info`` says which it is; ``head`` is that as JSON;
-    ``facts``: what was recorded with it (metrics, gate, calendar); ``plain``: the same without overrides,
-    where it is answered with some."""
+    ``facts``: what was recorded with it (metrics, gate, calendar); ``table``: it beside its parent;
+    ``plain``: the same without overrides, where it is answered with some."""
 
     info: ReleaseInfo
     forecaster: Forecaster
@@ -127,6 +128,7 @@ class Champion:
     week_at: dict[str, int]
     head: bytes
     facts: Mapping[str, Any]
+    table: Table
     plain: Champion | None = None
     _rows: dict[tuple[str, int, tuple[float, ...]], SeriesRows] = field(default_factory=dict)
 
@@ -141,7 +143,14 @@ class Champion:
             views[by] = View(by, names, place, forecaster.points(by), level.sigma, level.bands)
         weeks = [str(week) for week in forecaster.weeks.astype("datetime64[D]")]
         return cls(
-            info, forecaster, views, weeks, {w: i for i, w in enumerate(weeks)}, _head(info), content.meta
+            info,
+            forecaster,
+            views,
+            weeks,
+            {w: i for i, w in enumerate(weeks)},
+            _head(info),
+            content.meta,
+            Table.of(info.version, info.digest, content.arrays, content.meta),
         )
 
     def as_published(self, info: ReleaseInfo) -> Champion:

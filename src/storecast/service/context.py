@@ -12,10 +12,11 @@ from starlette.requests import Request
 
 from storecast.ports import Entry, ForecastLog
 from storecast.ports.cache import Cache
-from storecast.ports.records import Actuals, ModelEvents, Overrides
+from storecast.ports.records import Actuals, ForecastRecords, ModelEvents, Overrides
 from storecast.ports.work import Datasets, Jobs, Scenarios
 from storecast.service.calls import call_of
 from storecast.service.champion import Champion
+from storecast.service.earlier import EarlierTables
 from storecast.service.kept import Kept
 from storecast.service.overridden import OverrideBook
 from storecast.service.telemetry import Telemetry
@@ -47,6 +48,7 @@ class Tables:
     scenarios: Scenarios
     datasets: Datasets
     jobs: Jobs
+    answers: ForecastRecords
 
 
 @dataclass
@@ -69,6 +71,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.kept = Kept(self.cache)
+        self.earlier = EarlierTables(self.holder)
 
     def serving(self, overrides: bool = True) -> Champion:
         """What serves, with the overrides that count now; raises a 503 problem before the first

@@ -61,6 +61,10 @@ class OverrideBook:
         found = counting(self._rows, self._clock() // 1000)
         return [found[key] for key in sorted(found)]
 
+    def counted_at(self, moment: int) -> dict[tuple[str, str], Override]:
+        """(unique_id, ds) -> what counted at ``moment``, in microseconds since 1970."""
+        return counting((row for row in self._rows if row.at < moment), moment)
+
     def over(self, champion: Champion) -> Champion:
         """``champion`` as it is answered with the overrides that count now; itself where none does."""
         rows, now = self._rows, self._clock() // 1000

@@ -67,6 +67,15 @@ class Holder:
         """All registered versions as a follower heard of them last."""
         return self._releases.registered()
 
+    def earlier(self, version: int, digest: str) -> ArtifactContent | None:
+        """A version that lies in the release folder still; None where it does not, or not whole."""
+        if self.champion is None:
+            return None
+        try:
+            return self._releases.load(replace(self.champion.info, version=version, digest=digest))
+        except ArtifactError:
+            return None
+
     def serving(self) -> Champion:
         """What serves; raises a 503 problem before the first publication."""
         if self.champion is None:

@@ -146,6 +146,7 @@ def _tables(at: Database, sealer: Sealer) -> Tables:
         ScenarioTable(at),
         DatasetTable(at),
         JobTable(at),
+        ForecastTable(at),
     )
 
 

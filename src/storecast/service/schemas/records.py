@@ -15,6 +15,7 @@ __all__ = [
     "ActualsList",
     "ActualsUpload",
     "BacktestsAnswer",
+    "ChangesAnswer",
     "EventsAnswer",
     "Explained",
     "ExplanationsAnswer",
@@ -63,6 +64,46 @@ class ExplanationsAnswer(Struct):
     model: Model
     unit: str
     explanations: list[Explained]
+
+
+class ChangePart(Struct):
+    """What one step changed (``actuals``, ``model``, ``inputs``, ``override``), or two that cannot be told
+    apart (``actuals_and_model`` and the like); ``text``: why it is what it is."""
+
+    name: str
+    title: str
+    dollars: float
+    text: str
+
+
+class Changed(Struct):
+    """How one forecast moved: ``before`` plus all ``parts`` is ``after``, exactly; both with the overrides
+    that counted then and count now."""
+
+    unique_id: str
+    ds: str
+    before: float
+    after: float
+    change: float
+    parts: list[ChangePart]
+
+
+class Compared(Struct):
+    """What forecasts are compared with: a version as it was last answered, or one logged answer of it."""
+
+    version: int
+    digest: str
+    answer: str | None
+
+
+class ChangesAnswer(Struct):
+    """Why forecasts of one series, store or total moved; ``id``: under which the answer is logged."""
+
+    id: str
+    model: Model
+    unit: str
+    since: Compared
+    changes: list[Changed]
 
 
 class SeriesItem(Struct):
