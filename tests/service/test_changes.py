@@ -76,7 +76,8 @@ def _changes(desk: Running, **asked: Any) -> dict[str, Any]:
 
 
 def _part(each: dict[str, Any], name: str) -> int:
-    return round(next(p["dollars"] for p in each["parts"] if p["name"] == name) * 100)
+    dollars: float = next(p["dollars"] for p in each["parts"] if p["name"] == name)
+    return round(dollars * 100)
 
 
 @pytest.mark.parametrize(("name", "members"), [("1_2", [1]), ("2", [2, 3]), ("total", [0, 1, 2, 3, 4, 5])])
@@ -89,7 +90,8 @@ def test_why_it_moved_since_the_version_before(
     f, g = line.old.forecaster, line.new.forecaster
 
     def cents(values: Float, week: int) -> int:
-        return int(sum(round(float(values[week, m]) * 100) for m in members))
+        each: list[int] = [round(float(values[week, m]) * 100) for m in members]
+        return sum(each)
 
     weeks = [str(w) for w in g.weeks[:-1].astype("datetime64[D]")]
     assert [c["ds"] for c in found["changes"]] == weeks

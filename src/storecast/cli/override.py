@@ -186,13 +186,13 @@ def score_(as_json: Json = False) -> None:
 
       storecast override score --json
     """
-    from storecast.jobs.overrides import score
+    from storecast.forecasting.value_added import score
     from storecast.settings import Settings
     from storecast.wiring.logs import actuals_table, override_table
 
     settings = Settings()
     with override_table(settings) as kept, actuals_table(settings) as sold:
-        found = score(kept, sold, {})
+        found = score(kept.rows(), lambda keys, first: sold.each(unique_ids=keys, since=first), {})
     if as_json:
         print_json({"unit": settings.unit, **found.as_dict()})
         return

@@ -7,15 +7,17 @@ the naive, the planner's against the model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from storecast.forecasting.overrides import counting, settled
 
-__all__ = ["Judged", "ValueAdded", "judged", "value_added"]
+__all__ = ["NAIVE", "Judged", "Scores", "ValueAdded", "judged", "score", "value_added"]
 
+NAIVE = "naive-growth"  # what value is added to
+Reader = Callable[[list[str], str], Iterable[tuple[str, str, float]]]  # actuals of series, from a week on
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -123,3 +125,45 @@ def value_added(rows: Sequence[Judged]) -> ValueAdded | None:
     )
     better = sum(abs(row.override - row.y) < abs(row.model - row.y) for row in rows)
     return ValueAdded(len(rows), better, naive, model, override)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Forecast value added ``of_all`` overrides whose week has actuals (None where none has), and by planner
+    and store."""
+
+    of_all: ValueAdded | None
+    by_planner: dict[str, ValueAdded]
+    by_store: dict[str, ValueAdded]
+
+    def as_dict(self) -> dict[str, object]:
+        """As JSON has it."""
+        return {
+            "all": self.of_all.as_dict() if self.of_all else None,
+            "planners": [{"who": k, **v.as_dict()} for k, v in self.by_planner.items()],
+            "stores": [{"store": k, **v.as_dict()} for k, v in self.by_store.items()],
+        }
+
+
+def score(said: Sequence[_Said], read: Reader, stores: Mapping[str, str]) -> Scores:
+    """Naive, model and override against what was sold, as ``read`` gives it; ``stores``: series -> store, of
+    a series that is not in it the part of its key before the department's."""
+    keys = {(row.unique_id, row.ds) for row in said}
+    if not keys:
+        return Scores(None, {}, {})
+    series, first = sorted({key for key, _ in keys}), min(ds for _, ds in keys)
+    sold = {(key, ds): y for key, ds, y in read(series, first) if (key, ds) in keys}
+    rows = judged(said, sold)
+    return Scores(
+        value_added(rows),
+        _by([(row.who, row) for row in rows]),
+        _by([(stores.get(row.unique_id, row.unique_id.partition("_")[0]), row) for row in rows]),
+    )
+
+
+def _by(rows: Sequence[tuple[str, Judged]]) -> dict[str, ValueAdded]:
+    groups: dict[str, list[Judged]] = {}
+    for name, row in rows:
+        groups.setdefault(name, []).append(row)
+    made = {name: value_added(found) for name, found in sorted(groups.items())}
+    return {name: value for name, value in made.items() if value is not None}

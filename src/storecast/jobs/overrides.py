@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,12 @@ from storecast.errors import ConflictError, RequestError
 from storecast.forecasting.forecaster import Forecaster
 from storecast.forecasting.overrides import states
 from storecast.forecasting.state import from_state
-from storecast.forecasting.value_added import Judged, ValueAdded, judged, value_added
+from storecast.forecasting.value_added import NAIVE
 from storecast.ports import Releases
-from storecast.ports.records import Actuals, Against, Override, Overrides
+from storecast.ports.records import Against, Override, Overrides
 
-__all__ = ["NAIVE", "Scores", "Wish", "say", "score", "undo"]
+__all__ = ["Wish", "say", "undo"]
 
-NAIVE = "naive-growth"  # what values are added to
 _ENDS = 1e12
 
 
@@ -105,50 +104,3 @@ def undo(table: Overrides, key: str, *, who: str, why: str, now: int) -> list[Ov
 
 def _of(table: Overrides, rows: Sequence[Override]) -> list[Override]:
     return table.rows(unique_ids=sorted({row.unique_id for row in rows}))
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Forecast value added ``of_all`` overrides whose week has actuals (None where none has), and by planner
-    and store."""
-
-    of_all: ValueAdded | None
-    by_planner: dict[str, ValueAdded]
-    by_store: dict[str, ValueAdded]
-
-    def as_dict(self) -> dict[str, object]:
-        """As JSON has it."""
-        return {
-            "all": self.of_all.as_dict() if self.of_all else None,
-            "planners": [{"who": k, **v.as_dict()} for k, v in self.by_planner.items()],
-            "stores": [{"store": k, **v.as_dict()} for k, v in self.by_store.items()],
-        }
-
-
-def score(table: Overrides, actuals: Actuals, stores: Mapping[str, str]) -> Scores:
-    """Naive, model and override against what was sold; ``stores``: series -> store, of a series that is not
-    in it the part of its key before the department's."""
-    said = table.rows()
-    keys = {(row.unique_id, row.ds) for row in said}
-    if not keys:
-        return Scores(None, {}, {})
-    series, weeks = sorted({key for key, _ in keys}), [ds for _, ds in keys]
-    sold = {
-        (row.unique_id, row.ds): row.y
-        for row in actuals.each(unique_ids=series, since=min(weeks))
-        if (row.unique_id, row.ds) in keys
-    }
-    rows = judged(said, sold)
-    return Scores(
-        value_added(rows),
-        _by([(row.who, row) for row in rows]),
-        _by([(stores.get(row.unique_id, row.unique_id.partition("_")[0]), row) for row in rows]),
-    )
-
-
-def _by(rows: Sequence[tuple[str, Judged]]) -> dict[str, ValueAdded]:
-    groups: dict[str, list[Judged]] = {}
-    for name, row in rows:
-        groups.setdefault(name, []).append(row)
-    made = {name: value_added(found) for name, found in sorted(groups.items())}
-    return {name: value for name, value in made.items() if value is not None}

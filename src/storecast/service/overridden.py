@@ -9,19 +9,19 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from storecast.errors import LogError
 from storecast.forecasting.overrides import counting, moved, moved_sums
-from storecast.jobs.overrides import score
+from storecast.forecasting.value_added import Scores, score
 from storecast.ports.records import Actuals, Override, Overrides
 from storecast.service.champion import Champion, View
 from storecast.service.fields import iso
 
-__all__ = ["OverrideBook", "Worth", "shown"]
+__all__ = ["OverrideBook", "Worth", "scored", "shown"]
 
 _NEVER = 1 << 62
 
@@ -95,6 +95,11 @@ class OverrideBook:
             return  # without it a restart needs the database; nothing else does
 
 
+def scored(table: Overrides, actuals: Actuals, stores: Mapping[str, str]) -> Scores:
+    """What overrides were worth; ``stores``: series -> store."""
+    return score(table.rows(), lambda keys, first: actuals.each(unique_ids=keys, since=first), stores)
+
+
 class Worth:
     """What overrides were worth in all: ``ratio`` of the model's error that they took away, None where no
     week with one has actuals."""
@@ -106,7 +111,7 @@ class Worth:
     def refresh(self) -> None:
         """Count anew. Called in a thread."""
         with suppress(LogError):  # what was counted last goes on
-            found = score(self._table, self._actuals, {}).of_all
+            found = scored(self._table, self._actuals, {}).of_all
             self.ratio = found.ratio if found else None
 
 

@@ -12,13 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from storecast.forecasting.overrides import states
-from storecast.jobs.overrides import NAIVE, score
+from storecast.forecasting.value_added import NAIVE
 from storecast.ports.records import Against, Override
 from storecast.service.calls import call_of
 from storecast.service.champion import Champion
 from storecast.service.context import Service
 from storecast.service.fields import Before, Body, Date, Id, Limit, Series, Why, answer, found, iso, next_of
 from storecast.service.openapi import documented
+from storecast.service.overridden import scored
 from storecast.service.problems import Problem, Wrong, invalid
 from storecast.service.rules import declared
 
@@ -163,7 +164,7 @@ def make_router(service: Service) -> APIRouter:
         champion = service.holder.champion
         f = champion.forecaster if champion else None
         stores = dict(zip(f.keys.tolist(), f.stores.tolist(), strict=True)) if f else {}
-        made = score(table, service.tables.actuals, stores)
+        made = scored(table, service.tables.actuals, stores)
         return answer({"unit": service.config.unit, **made.as_dict()})
 
     return router
