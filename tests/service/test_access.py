@@ -33,14 +33,15 @@ EXPECTED = {
     "GET /v1/events/{event_id}, GET /v1/backtests, GET /v1/actuals, GET /v1/overrides, GET /v1/scenarios, "
     "GET /v1/scenarios/{scenario_id}, GET /v1/scenarios/{scenario_id}/answer, POST /invocations, "
     "GET /metrics, POST /v1/around, GET /v1/inputs, GET /v1/overview, GET /v1/session, POST /v1/usage, "
-    "GET /v1/models/versions, GET /v1/monitoring/accuracy, GET /v1/overrides/scores, "
-    "GET /v1/explanations/change",
+    "GET /v1/models/versions, GET /v1/models/trial, GET /v1/models/served, GET /v1/monitoring/accuracy, "
+    "GET /v1/overrides/scores, GET /v1/explanations/change",
     "planner": "POST /v1/backtests, POST /v1/actuals, POST /v1/overrides, POST /v1/scenarios, "
     "POST /v1/overrides/{override_id}/undo, "
     "PUT /v1/scenarios/{scenario_id}, DELETE /v1/scenarios/{scenario_id}, POST /v1/datasets, "
     "GET /v1/datasets, GET /v1/datasets/{dataset_id}, GET /v1/datasets/{dataset_id}/contents, "
     "DELETE /v1/datasets/{dataset_id}, GET /v1/jobs, GET /v1/jobs/{job_id}",
-    "operator": "POST /v1/models/promote, POST /v1/models/rollback",
+    "operator": "POST /v1/models/promote, POST /v1/models/rollback, POST /v1/models/shadow, "
+    "POST /v1/models/canary, POST /v1/models/trial/stop, POST /v1/models/trial/promote",
 }
 RULES = {route: role for role, routes in EXPECTED.items() for route in routes.split(", ")}
 PAGES = {"GET /docs", "GET /docs/oauth2-redirect", "GET /openapi.json"}

@@ -297,7 +297,7 @@ def test_a_pointer_of_a_later_storecast_is_left_alone(shop: Shop) -> None:
     """What a newer program wrote is refused with the remedy, and an older one does not write over it."""
     shop.publish(1)
     file = shop.root / "champion.json"
-    later = json.dumps({**json.loads(file.read_text()), "schema_version": 2})
+    later = json.dumps({**json.loads(file.read_text()), "schema_version": 3})
     file.write_text(later)
     with pytest.raises(ArtifactError, match="schema"):
         shop.folder.current()

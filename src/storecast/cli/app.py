@@ -22,6 +22,7 @@ from storecast.cli import (
     serving,
     signing,
     training,
+    trials,
     updating,
     web,
 )
@@ -48,6 +49,8 @@ app.command("forecast")(forecasting.forecast)
 app.command("explain")(forecasting.explain)
 app.command("actuals")(actuals.actuals)
 app.command("update")(updating.update)
+for verb in (trials.shadow, trials.canary, trials.served):
+    models.app.command(verb.__name__)(verb)
 app.add_typer(models.app, name="models")
 app.add_typer(override.app, name="override")
 app.command("serve")(serving.serve)

@@ -16,7 +16,7 @@ from storecast.errors import ArtifactError
 if TYPE_CHECKING:
     from storecast.jobs.promote import Promotion
 
-__all__ = ["app"]
+__all__ = ["Version", "Why", "app"]
 
 app = typer.Typer(help="List, show, compare, promote and roll back model versions.", no_args_is_help=True)
 Version = Annotated[int, typer.Argument(help="Version number.")]

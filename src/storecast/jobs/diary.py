@@ -70,6 +70,8 @@ class Diary:
             from_version=move.replaced,
             to_version=move.version,
             digest=move.digest,
+            share=move.share,
+            at=int(datetime.fromisoformat(move.at).timestamp() * 1e6),
         )
 
     def write(self, events: ModelEvents | None) -> None:
@@ -91,11 +93,9 @@ class Diary:
 def _event_of(move: Published, written: Sequence[ModelEvent]) -> ModelEvent | None:
     """The oldest event that stands for ``move``; None where it was not written down."""
     earliest = (datetime.fromisoformat(move.at) - _SKEW).timestamp() * 1e6
-    said = (move.kind, move.version, move.digest, move.who, move.why)
+    said = (move.kind, move.version, move.digest, move.who, move.why, move.share)
     for event in written:
-        if (
-            event.at >= earliest
-            and (event.kind, event.to_version, event.digest, event.who, event.why) == said
-        ):
+        told = (event.kind, event.to_version, event.digest, event.who, event.why, event.share)
+        if event.at >= earliest and told == said:
             return event
     return None

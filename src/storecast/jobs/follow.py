@@ -99,10 +99,14 @@ class Follower:
 
     def _carry_out(self, request: ModelEvent, events: ModelEvents) -> None:
         try:
-            before, after = carry_out(self.registry, self.releases(request.model), request)
-            told: dict[str, object] = {"from": before, "to": after.version, "who": request.who}
+            made = carry_out(self.registry, self.releases(request.model), request)
+            told: dict[str, object] = {"from": made.before, "to": made.version, "who": request.who}
             done = events.finish(
-                request.id, self.worker, from_version=before, to_version=after.version, digest=after.digest
+                request.id,
+                self.worker,
+                from_version=made.before,
+                to_version=made.version,
+                digest=made.digest,
             )
         except LogError as error:
             # the move stands; after the lease it is claimed again and recognized
@@ -223,11 +227,11 @@ class Follower:
     def _watch_pointer(self) -> None:
         """Record each publication that no event stands for yet, whoever made it."""
         now = served(self._mine)
-        if now is None or (self._known and self._known.published_at == now.published_at):
+        if now is None or (self._known and self._known.recent == now.recent):
             return
         known, self._known = self._known, now
-        times = [item.at for item in now.recent]
-        seen = times.index(known.published_at) + 1 if known and known.published_at in times else 0
+        last = known.recent[-1:] if known else ()
+        seen = now.recent.index(last[0]) + 1 if last and last[0] in now.recent else 0
         self._diary.note_moves(now.recent[seen:], perhaps_known=known is None)
 
     def _lost_database(self, error: LogError) -> None:

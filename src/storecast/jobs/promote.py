@@ -17,14 +17,18 @@ __all__ = [
     "GATE",
     "GATE_REASON",
     "NOT_PASSED",
+    "OVERRULED",
     "Comparison",
     "ModelDetail",
     "ModelList",
     "Promotion",
     "Rollback",
+    "check_gate",
     "compare_versions",
     "list_versions",
+    "pick",
     "promote",
+    "refused_by_gate",
     "rollback",
     "show_version",
     "verdict_tag",
@@ -34,6 +38,7 @@ GATE, GATE_REASON = "gate", "gate_reason"  # tags of a version: the gate's verdi
 NOT_PASSED = "not passed"  # worse than a naive forecast, or not proven better
 _REFUSED = "refused"  # worse than what served, or not proven as good
 _TO_OVERRULE = (NOT_PASSED, _REFUSED)
+OVERRULED = "against the gate: "  # how the reason of a move begins that the gate had refused
 
 
 @dataclass(frozen=True)
@@ -102,9 +107,14 @@ def verdict_tag(gate: GateReport) -> str:
     return "no fresher" if gate.decision == "keep" else _REFUSED
 
 
+def refused_by_gate(version: ModelVersion) -> bool:
+    """Whether it takes an operator's word to let ``version`` answer anybody."""
+    return version.tags.get(GATE) in _TO_OVERRULE
+
+
 def check_gate(version: ModelVersion) -> None:
     """Raise ``RegistryError`` where the gate said no to ``version``, and why."""
-    if version.tags.get(GATE) in _TO_OVERRULE:
+    if refused_by_gate(version):
         raise RegistryError(
             f"version {version.version} of {version.name} did not pass the gate",
             expected="a version that beats the naive forecasts, and is no worse than the one that serves",
@@ -117,7 +127,8 @@ def _aliased(versions: list[ModelVersion], alias: str) -> int | None:
     return next((item.version for item in versions if alias in item.aliases), None)
 
 
-def _pick(name: str, versions: list[ModelVersion], wanted: int) -> ModelVersion:
+def pick(name: str, versions: list[ModelVersion], wanted: int) -> ModelVersion:
+    """The version ``wanted`` of ``versions``; raises ``RegistryError`` naming those there are."""
     for item in versions:
         if item.version == wanted:
             return item
@@ -141,7 +152,7 @@ def show_version(registry: Registry, name: str, version: int | None = None) -> M
     versions = registry.versions(name)
     if version is None:
         version = _aliased(versions, "champion") or max((item.version for item in versions), default=1)
-    found = _pick(name, versions, version)
+    found = pick(name, versions, version)
     moves = tuple(move for move in registry.history(name) if version in (move.version, move.previous))
     return ModelDetail(found, moves)
 
@@ -149,7 +160,7 @@ def show_version(registry: Registry, name: str, version: int | None = None) -> M
 def compare_versions(registry: Registry, name: str, first: int, second: int) -> Comparison:
     """Metrics and tags of two versions side by side."""
     versions = registry.versions(name)
-    one, other = _pick(name, versions, first), _pick(name, versions, second)
+    one, other = pick(name, versions, first), pick(name, versions, second)
     names = sorted(one.metrics.keys() | other.metrics.keys())
     tags = sorted(one.tags.keys() | other.tags.keys())
     return Comparison(
@@ -195,11 +206,11 @@ def promote(
             found=f"{len(versions)} versions, champion {previous or 'none'}",
             remedy="train to register one, or say which version to promote",
         )
-    checked, wanted = {}, _pick(name, versions, version)
-    if wanted.tags.get(GATE) in _TO_OVERRULE and wanted.version != previous:
+    checked, wanted, kind = {}, pick(name, versions, version), "promote"
+    if refused_by_gate(wanted) and wanted.version != previous:
         if not overrule:
             check_gate(wanted)
-        kind, why = "overrule", f"against the gate: {why}"
+        kind, why = "overrule", f"{OVERRULED}{why}"
     if releases is not None:
         checked[wanted.digest] = check_version(registry, releases, wanted, anyway=anyway)
     made = _moved(registry, name, version, who=who, why=why, releases=releases)

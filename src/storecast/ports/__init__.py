@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from storecast.ports.artifacts import ArtifactContent, ArtifactStore, ModelVersion
 from storecast.ports.forecast_log import Depths, Entry, ForecastLog
-from storecast.ports.releases import Earlier, Published, ReleaseInfo, Releases
+from storecast.ports.releases import Earlier, Published, ReleaseInfo, Releases, Trial
 
 if TYPE_CHECKING:  # types only: the service imports this module, and it must not reach pandas
     from storecast.forecasting.backtest import Backtest
@@ -33,6 +33,7 @@ __all__ = [
     "Releases",
     "ReportWriter",
     "RunReport",
+    "Trial",
 ]
 
 

@@ -195,10 +195,12 @@ class Overrides(Protocol):
 
 @dataclass(frozen=True)
 class ModelEvent:
-    """A move of the champion, done or asked for.
+    """A move of the champion, or of a trial beside it, done or asked for.
 
-    ``kind``: ``promote`` or ``rollback``, or what else is worth recording of a model; ``state``:
-    ``requested``, ``running``, ``done`` or ``failed`` (then ``error`` says why).
+    ``kind``: ``promote``, ``overrule``, ``rollback``, ``shadow``, ``canary``, ``canary-stopped``,
+    ``canary-breach`` or what else is worth recording of a model; ``state``: ``requested``, ``running``,
+    ``done`` or ``failed`` (then ``error`` says why); ``share``: of the series that a canary answers; ``at``:
+    when it happened, or was asked for; ``finished``: when it happened, or was carried out.
     """
 
     id: str
@@ -213,6 +215,7 @@ class ModelEvent:
     state: str
     finished: int | None = None
     error: str = ""
+    share: float | None = None
 
 
 class ModelEvents(Protocol):
@@ -228,12 +231,21 @@ class ModelEvents(Protocol):
         from_version: int | None = None,
         to_version: int | None = None,
         digest: str = "",
+        share: float | None = None,
+        at: int | None = None,
     ) -> ModelEvent:
-        """Write down what has happened."""
+        """Write down what has happened, ``at`` another time than now where it is given."""
         ...
 
     def request(
-        self, model: str, kind: str, *, who: str, why: str, to_version: int | None = None
+        self,
+        model: str,
+        kind: str,
+        *,
+        who: str,
+        why: str,
+        to_version: int | None = None,
+        share: float | None = None,
     ) -> ModelEvent:
         """Write down what is asked for."""
         ...

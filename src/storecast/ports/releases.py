@@ -8,7 +8,7 @@ from typing import Protocol
 
 from storecast.ports.artifacts import ArtifactContent, ModelVersion
 
-__all__ = ["Earlier", "Published", "ReleaseInfo", "Releases"]
+__all__ = ["Earlier", "Published", "ReleaseInfo", "Releases", "Trial"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,29 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Published:
-    """One publication, as ``ReleaseInfo`` has it; ``at`` is its ``published_at``."""
+    """One publication, as ``ReleaseInfo`` has it; ``at`` is its ``published_at``. Or the beginning or end of
+    a trial: ``version`` is the challenger, with its ``share``, or what serves again."""
 
     kind: str
     version: int
     digest: str
     replaced: int | None
+    who: str
+    why: str
+    at: str
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A challenger beside what serves: ``kind`` ``shadow``, which answers nobody, or ``canary``, which
+    answers a ``share`` of the series (``promotion.in_share``); since ``at``, ISO 8601, UTC."""
+
+    kind: str
+    version: int
+    digest: str
+    model: str
+    share: float
     who: str
     why: str
     at: str
@@ -37,12 +54,13 @@ class Published:
 class ReleaseInfo:
     """What the release folder points to: ``version`` of ``name``, its ``digest`` and kind of ``model``.
 
-    ``kind``: how it came there, ``promote``, ``update``, ``rollback`` or ``moved`` (the alias,
-    elsewhere);
+    ``kind``: how it came there, ``promote``, ``overrule`` (the gate), ``update``, ``rollback`` or
+    ``moved`` (the alias, elsewhere);
     ``published_at``: ISO 8601, UTC; ``replaced``: the version that served until then; ``alias``: the
     registry's champion as last heard, another than ``version`` after a rollback that the registry was not
     told of yet; ``earlier``: what a rollback goes back to, latest first; ``recent``: the last publications
-    up to this one, oldest first, so that whoever looks now and then misses none.
+    up to this one, oldest first, so that whoever looks now and then misses none; ``trial``: the challenger
+    beside it, if any.
     """
 
     name: str
@@ -57,6 +75,7 @@ class ReleaseInfo:
     alias: int | None = None
     earlier: tuple[Earlier, ...] = ()
     recent: tuple[Published, ...] = ()
+    trial: Trial | None = None
 
     @property
     def previous(self) -> Earlier | None:
@@ -88,6 +107,26 @@ class Releases(Protocol):
         self, version: ModelVersion, *, model: str, kind: str, who: str, why: str, after: ReleaseInfo | None
     ) -> ReleaseInfo | None:
         """Point to a staged version; None, and nothing done, where the pointer is not ``after`` any more."""
+        ...
+
+    def try_out(
+        self,
+        version: ModelVersion,
+        *,
+        model: str,
+        kind: str,
+        share: float,
+        who: str,
+        why: str,
+        after: ReleaseInfo,
+    ) -> ReleaseInfo | None:
+        """Set a staged version beside what serves, as ``Trial`` says; None, and nothing done, where the
+        pointer is not ``after`` any more."""
+        ...
+
+    def end_trial(self, *, kind: str, who: str, why: str, since: str | None = None) -> ReleaseInfo | None:
+        """Let what serves answer alone again; None, and nothing done, where no trial is under way, or not the
+        one that began at ``since``."""
         ...
 
     def rollback(self, *, who: str, why: str) -> ReleaseInfo:

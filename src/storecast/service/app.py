@@ -38,6 +38,7 @@ from storecast.service.routes import (
     scoring,
     series,
     session,
+    trials,
     whatif,
 )
 from storecast.service.rules import rules_of
@@ -60,6 +61,7 @@ _ROUTES = (
     around,
     overview,
     models,
+    trials,
     backtests,
     actuals,
     overrides,

@@ -27,6 +27,7 @@ __all__ = ["BY", "Champion", "SeriesRows", "View", "check_levels", "column_names
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 BY = ("series", "store", "total")
+_LASTING = ("cutoff", "exogenous", "by_department")  # made once for each content
 _KEPT = 1024  # series whose rows are kept as text, for each version
 _LOWEST, _HIGHEST, _MOST = 1.0, 99.8, 10
 
@@ -155,7 +156,11 @@ class Champion:
 
     def as_published(self, info: ReleaseInfo) -> Champion:
         """The same content under another publication of it."""
-        return replace(self, info=info, head=_head(info))
+        made = replace(self, info=info, head=_head(info))
+        for name in _LASTING:
+            if name in vars(self):
+                vars(made)[name] = vars(self)[name]
+        return made
 
     @cached_property
     def cutoff(self) -> str:

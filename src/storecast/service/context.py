@@ -20,6 +20,7 @@ from storecast.service.earlier import EarlierTables
 from storecast.service.kept import Kept
 from storecast.service.overridden import OverrideBook
 from storecast.service.telemetry import Telemetry
+from storecast.service.trials import Trials
 from storecast.service.watcher import Holder
 
 __all__ = ["Service", "ServiceConfig", "Tables"]
@@ -54,8 +55,8 @@ class Tables:
 @dataclass
 class Service:
     """One worker. ``acknowledged`` turns the log's future into one of the running loop; ``book``: what
-    planners know better; ``clock`` gives nanoseconds since 1970; ``chores``: what is called every so many
-    seconds in a thread."""
+    planners know better; ``trials``: the challenger beside what serves; ``clock`` gives nanoseconds since
+    1970; ``chores``: what is called every so many seconds in a thread."""
 
     config: ServiceConfig
     holder: Holder
@@ -65,6 +66,7 @@ class Service:
     tables: Tables
     cache: Cache
     book: OverrideBook
+    trials: Trials
     clock: Callable[[], int] = time.time_ns
     chores: Mapping[Callable[[], None], float] = field(default_factory=dict)
     draining: bool = False

@@ -4,9 +4,11 @@ kept for whoever asks the same."""
 from __future__ import annotations
 
 import asyncio
+import time
 
 from starlette.requests import Request
 
+from storecast.service.arms import arm_of, asked_of, check_whole
 from storecast.service.calls import call_of
 from storecast.service.champion import Champion
 from storecast.service.classic import Gathered
@@ -16,7 +18,7 @@ from storecast.service.rows import Answered, answered, overridden, read_by
 from storecast.service.schemas.whatif import WhatIfRequest
 from storecast.service.whatif import Outcome, asks_the_model, what_if
 
-__all__ = ["answered_rows", "answered_what_if"]
+__all__ = ["answered_rows", "what_if_of"]
 
 # Rows at a time, so that others get their turn: a few milliseconds of look-ups, and of the model.
 _LOOKED_UP, _MODELLED = 4000, 200
@@ -52,7 +54,36 @@ async def _answered_rows(
         return answered(champion, rows, levels, made.arrays())
 
 
-async def answered_what_if(
+async def what_if_of(
+    service: Service, request: Request, champion: Champion, asked: WhatIfRequest, levels: tuple[float, ...]
+) -> tuple[Champion, Outcome]:
+    """What would be, and which version says so: of one series the challenger where that is in its share."""
+    trials = service.trials
+    if asked.by != "series" or trials.challenger is None:
+        return champion, await _what_if(service, request, champion, asked, levels)
+    place = champion.views["series"].find(asked.series)
+    began = time.perf_counter()
+    if (arm := arm_of(service, champion, "series", place, overrides=False)) is not None:
+
+        def ask() -> Outcome:
+            with call_of(request).step("model"):
+                found = what_if(arm.version, asked, levels)
+            check_whole([column.tolist() for column in (*found.base, *found.scenario, *found.difference)])
+            return found
+
+        made = asked_of(service, arm, ask)
+        trials.took(arm.found, time.perf_counter() - began)
+        if made is not None:
+            trials.counted(True)
+            return arm.version, made
+        began = time.perf_counter()
+    made = await _what_if(service, request, champion, asked, levels)
+    trials.took(None, time.perf_counter() - began)
+    trials.counted(False)
+    return champion, made
+
+
+async def _what_if(
     service: Service, request: Request, champion: Champion, asked: WhatIfRequest, levels: tuple[float, ...]
 ) -> Outcome:
     """What would be; stores and totals are sums of many series, each of which the model is asked for."""

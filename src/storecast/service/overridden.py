@@ -24,6 +24,7 @@ from storecast.service.fields import iso
 __all__ = ["OverrideBook", "Worth", "scored", "shown"]
 
 _NEVER = 1 << 62
+_Made = tuple[Champion, tuple[Override, ...], int, Champion]  # of what, of which rows, until when, what
 
 
 def shown(override: Override) -> dict[str, object]:
@@ -40,7 +41,7 @@ class OverrideBook:
         self._table, self._copy, self._clock = table, copy, clock
         self._rows: tuple[Override, ...] = ()
         self._stamp: object = None
-        self._last: tuple[Champion, tuple[Override, ...], int, Champion] | None = None
+        self._made: list[_Made] = []  # lately: of what serves, and of a challenger
 
     def refresh(self) -> None:
         """Read them where they changed. Called in a thread."""
@@ -70,12 +71,12 @@ class OverrideBook:
         rows, now = self._rows, self._clock() // 1000
         if not rows:
             return champion
-        last = self._last
-        if last is not None and last[0] is champion and last[1] is rows and now < last[2]:
-            return last[3]
+        for last in self._made:
+            if last[0] is champion and last[1] is rows and now < last[2]:
+                return last[3]
         until = min((r.expires for r in rows if r.expires is not None and r.expires > now), default=_NEVER)
         made = _over(champion, counting(rows, now).values())
-        self._last = (champion, rows, until, made)
+        self._made = [(champion, rows, until, made), *(m for m in self._made if m[0] is not champion)][:2]
         return made
 
     def _from_copy(self) -> tuple[Override, ...]:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from storecast.ports.records import Override
+from storecast.service.arms import arm_of, asked_of, check_whole
 from storecast.service.calls import Reply, call_of
 from storecast.service.champion import Champion, column_names
 from storecast.service.classic import GIVEN, LARGEST, Gathered
@@ -160,10 +161,35 @@ def _simple(champion: Champion, row: ClassicRow) -> tuple[str, int, int] | None:
     return None if place is None or week is None else (by, place, week)
 
 
+def _beside(
+    service: Service, champion: Champion, row: ClassicRow, levels: tuple[float, ...]
+) -> Champion | None:
+    """The challenger, where it answers the row's series and forecasts its week."""
+    found = _simple(champion, row)
+    if found is None:
+        return None
+    by, place, week = found
+    overrides = champion.plain is not None or service.book.over(champion) is champion
+    arm = arm_of(service, champion, by, place, overrides=overrides)
+    if arm is None:
+        if by == "series":
+            service.trials.note(place, (week,))
+        return None
+
+    def ask() -> Champion:
+        arm.version.week(row.date)
+        check_whole(arm.version.rows(by, arm.place, levels).columns)
+        return arm.version
+
+    return asked_of(service, arm, ask)
+
+
 async def predict_one(
     service: Service, request: Request, champion: Champion, row: ClassicRow, levels: tuple[float, ...]
 ) -> Response | None:
     """Answer one row, without an array being made; None where it is not so simple."""
+    beside = _beside(service, champion, row, levels)
+    champion = beside or champion
     found = _simple(champion, row)
     given = {name: value for name in GIVEN if (value := getattr(row, name)) is not None}
     if found is None or any(abs(value) > LARGEST for value in given.values()):
@@ -185,6 +211,7 @@ async def predict_one(
         values = _values(columns, levels)
     else:  # the row as /v1/forecasts has it, from its point on
         values = rows.json[week][rows.json[week].index(b',"storecast":') :]
+    service.trials.counted(beside is not None)
     entry = service.log.new_id()
     unused = [name for name in given if name not in read]
     forecast, bands = as_texts([row.date], levels, [[value] for value in columns])

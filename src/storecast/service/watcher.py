@@ -14,9 +14,10 @@ from typing import Protocol
 
 from storecast.errors import ArtifactError, StorecastError, UntrustedError
 from storecast.forecasting.plausible import smoke_forecast
-from storecast.ports import ArtifactContent, ModelVersion, ReleaseInfo
+from storecast.ports import ArtifactContent, ModelVersion, ReleaseInfo, Trial
 from storecast.service.champion import Champion
 from storecast.service.problems import Problem
+from storecast.service.trials import Trials
 
 __all__ = ["Holder", "PublishedVersions"]
 
@@ -51,13 +52,18 @@ class Holder:
     """``champion``: what serves, None before the first publication; ``refused``: why the version that is
     published does not, "" where it does.
 
-    ``heard(event, champion, reason)`` is told of each change, ``event`` being ``serves`` or ``refused``.
+    ``heard(event, champion, reason)`` is told of each change, ``event`` being ``serves`` or ``refused``;
+    ``trials`` of the challenger beside it.
     """
 
     def __init__(
-        self, releases: PublishedVersions, *, heard: Callable[[str, ReleaseInfo | None, str], None]
+        self,
+        releases: PublishedVersions,
+        *,
+        heard: Callable[[str, ReleaseInfo | None, str], None],
+        trials: Trials | None = None,
     ) -> None:
-        self._releases, self._heard = releases, heard
+        self._releases, self._heard, self._trials = releases, heard, trials
         self.champion: Champion | None = None
         self.refused = ""
         self._stamp: bytes | None = None
@@ -107,42 +113,63 @@ class Holder:
             return
         if info is None:
             return
-        revoked = self._revoked()
+        revoked = self._revoked(self.champion)
         if self.champion is not None and self.champion.info.digest == info.digest and not revoked:
             self._take(self.champion.as_published(info))
-            return
-        before, reason = self.champion, self._try(info)
-        if reason:
-            self._refuse(info, reason)
-            if before is None or revoked:
-                self._fall_back(info)
-        if revoked and self.champion is before:
-            self.champion = None  # rather no answer than one of a version that must not serve
+        else:
+            before, reason = self.champion, self._try(info)
+            if reason:
+                self._refuse(info, reason)
+                if before is None or revoked:
+                    self._fall_back(info)
+            if revoked and self.champion is before:
+                self.champion = None  # rather no answer than one of a version that must not serve
+        self._beside(info)
 
-    def _revoked(self) -> bool:
-        """Whether what serves is not trusted any more; not knowing is no reason to stop."""
+    def _beside(self, info: ReleaseInfo) -> None:
+        """Let the challenger that the pointer names stand beside what serves, if that is what it names."""
+        trials, champion = self._trials, self.champion
+        if trials is None or champion is None:
+            return
+        trial = info.trial if champion.info.digest == info.digest else None
+        trials.follow(trial, champion, lambda trial: self._challenger(info, trial))
+        if (found := trials.challenger) is not None and self._revoked(found.version):
+            trials.breach(found, "refused", "it is not trusted any more")
+
+    def _revoked(self, version: Champion | None) -> bool:
+        """Whether a version is not trusted any more; not knowing is no reason to stop."""
         try:
-            if self.champion is not None:
-                self._releases.admit(self.champion.info)
+            if version is not None:
+                self._releases.admit(version.info)
         except UntrustedError:
             return True
         except StorecastError:
             return False
         return False
 
-    def _try(self, info: ReleaseInfo) -> str:
-        """Serve ``info``; the reason where that is not possible."""
+    def _challenger(self, info: ReleaseInfo, trial: Trial) -> tuple[Champion | None, str]:
+        named = {name: getattr(trial, name) for name in ("version", "digest", "model", "kind", "who", "why")}
+        return self._loaded(replace(info, **named))
+
+    def _loaded(self, info: ReleaseInfo) -> tuple[Champion | None, str]:
+        """The version, or why it cannot answer."""
         try:
             champion = Champion.from_content(info, self._releases.load(info))
             if reasons := smoke_forecast(champion.forecaster):
-                return "; ".join(reasons)
+                return None, "; ".join(reasons)
             _ = champion.exogenous  # takes a while: here in a thread, not with the first who asks
         except StorecastError as error:
-            return error.what
+            return None, error.what
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, MemoryError) as error:
-            return f"it is no forecaster this storecast can read ({type(error).__name__}: {error})"
-        self._take(champion)
-        return ""
+            return None, f"it is no forecaster this storecast can read ({type(error).__name__}: {error})"
+        return champion, ""
+
+    def _try(self, info: ReleaseInfo) -> str:
+        """Serve ``info``; the reason where that is not possible."""
+        champion, reason = self._loaded(info)
+        if champion is not None:
+            self._take(champion)
+        return reason
 
     def _take(self, champion: Champion) -> None:
         before = self.champion.info.published_at if self.champion else None

@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from storecast.errors import ArtifactError
-from storecast.ports import Earlier, Published, ReleaseInfo
+from storecast.ports import Earlier, Published, ReleaseInfo, Trial
 
 __all__ = ["POINTER", "DamagedPointerError", "parse_pointer", "read_pointer", "write_pointer"]
 
 POINTER = "champion.json"
-_SCHEMA = 1  # raised with every change that an older storecast could not read
+_SCHEMA = 2  # raised with every change that an older storecast could not read
+_READ = (1, 2)
 _MAX_BYTES = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TEXTS = ("name", "digest", "model", "kind", "who", "why", "published_at")
 _RECENT = ("kind", "digest", "who", "why", "at")
+_TRIAL = ("kind", "digest", "model", "who", "why", "at")
 _REMEDY = "publish again: `storecast models promote`, or restart `storecast follow`"
 
 
@@ -51,16 +53,17 @@ def parse_pointer(data: bytes, where: str) -> ReleaseInfo:
     try:
         raw = json.loads(data.decode("utf-8"))
         schema = raw.pop("schema_version")
-        if schema != _SCHEMA:
+        if schema not in _READ:
             raise ArtifactError(
                 "the release folder is of a schema this storecast does not know",
                 where=where,
-                expected=f"schema version {_SCHEMA}",
+                expected=f"schema version {' or '.join(map(str, _READ))}",
                 found=f"schema version {schema!r}",
                 remedy="install the storecast that wrote it or a later one",
             )
         raw["earlier"] = tuple(Earlier(**item) for item in raw["earlier"])
         raw["recent"] = tuple(Published(**item) for item in raw.get("recent", ()))
+        raw["trial"] = Trial(**raw["trial"]) if raw.get("trial") is not None else None
         info = ReleaseInfo(**raw)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _damaged(where, f"{type(error).__name__}: {error}") from error
@@ -75,7 +78,12 @@ def _wrong(info: ReleaseInfo) -> str:
         return f"{odd[0]} is no text"
     if odd := [n for item in info.recent for n in _RECENT if not isinstance(getattr(item, n), str)]:
         return f"{odd[0]} of a publication is no text"
-    named: list[Any] = [info, *info.earlier, *info.recent]
+    trial: Any = info.trial
+    if trial is not None:
+        number = type(trial.share) in (int, float) and 0.0 <= trial.share <= 1.0
+        if not number or any(not isinstance(getattr(trial, name), str) for name in _TRIAL):
+            return "a trial that is none"
+    named: list[Any] = [info, *info.earlier, *info.recent, *([trial] if trial else [])]
     numbers: list[Any] = [item.version for item in named]
     if not all(type(number) is int for number in numbers) or any(
         type(number) not in (int, type(None))
@@ -83,6 +91,7 @@ def _wrong(info: ReleaseInfo) -> str:
     ):
         return "a version that is no number"
     digests: list[Any] = [info.digest, *(item.digest for item in info.earlier)]
+    digests += [trial.digest] if trial else []
     if not all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests):
         return "a digest that is none"
     return ""

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from storecast.errors import ArtifactError
-from storecast.ports import ArtifactContent, Earlier, ModelVersion, Move, Published, ReleaseInfo
+from storecast.ports import ArtifactContent, Earlier, ModelVersion, Move, ReleaseInfo, Trial
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.locks import held
 from storecast.stores.release_catalogue import read_catalogue, write_catalogue
@@ -34,13 +34,13 @@ from storecast.stores.release_pointer import (
     read_pointer,
     write_pointer,
 )
+from storecast.stores.release_trials import remembered, with_trial, without_trial
 from storecast.stores.serving_history import check_words
 from storecast.stores.signatures import Trust
 
 __all__ = ["ReleaseFolder"]
 
 _LOCK_SECONDS = 20.0  # to wait for another publication, which takes milliseconds
-_RECENT = 20  # publications that the pointer remembers
 _FRESH_SECONDS = 900.0  # a version just staged, or a copy under way, is nobody's leftover
 
 
@@ -143,7 +143,7 @@ class ReleaseFolder:
                 alias=version.version,
                 earlier=self._pile(after, version, kind),
             )
-            return self._write(_remembered(info, after))
+            return self._write(remembered(info, after))
 
     def rollback(self, *, who: str, why: str) -> ReleaseInfo:
         """Point to what served before, as it lies in the folder; the registry is not asked.
@@ -169,8 +169,43 @@ class ReleaseFolder:
                 published_at=self._now(),
                 replaced=now.version,
                 earlier=now.earlier[1:],
+                trial=None,
             )
-            return self._write(_remembered(info, now))
+            return self._write(remembered(info, now))
+
+    def try_out(
+        self,
+        version: ModelVersion,
+        *,
+        model: str,
+        kind: str,
+        share: float,
+        who: str,
+        why: str,
+        after: ReleaseInfo,
+    ) -> ReleaseInfo | None:
+        """Set a staged version beside what serves; None, and nothing done, where the pointer is not ``after``
+        any more. A promotion or roll-back ends the trial."""
+        check_words(Move(kind, version.version, after.version, who, why, ""))
+        with self._locked():
+            if self.current() != after:
+                return None
+            if not self.holds(version.digest):
+                raise self._gone(version.version, version.digest)
+            trial = Trial(kind, version.version, version.digest, model, share, who, why, self._now())
+            return self._write(with_trial(after, trial))
+
+    def end_trial(self, *, kind: str, who: str, why: str, since: str | None = None) -> ReleaseInfo | None:
+        """Let what serves answer alone again; None, and nothing done, where no trial is under way, or not the
+        one that began at ``since``."""
+        if not self.stamp():
+            return None
+        with self._locked():
+            now = self.current()
+            if now is None or now.trial is None or since not in (None, now.trial.at):
+                return None
+            check_words(Move(kind, now.version, now.trial.version, who, why, ""))
+            return self._write(without_trial(now, kind, who, why, self._now()))
 
     def heard(self, alias: int | None, after: ReleaseInfo) -> ReleaseInfo | None:
         """Note the registry's champion, where the pointer is still ``after``; what serves stays."""
@@ -230,6 +265,7 @@ class ReleaseFolder:
     def _prune(self, info: ReleaseInfo) -> None:
         """A failure is left to the next publication: what serves is already in place."""
         needed = {info.digest, *(item.digest for item in info.earlier[:1])}
+        needed |= {info.trial.digest} if info.trial else set()
         with suppress(OSError):
             ages = {entry: _age(entry) for entry in (self._root / "versions").iterdir()}
             versions = sorted((e for e in ages if not e.name.startswith(".")), key=ages.__getitem__)
@@ -276,14 +312,6 @@ class ReleaseFolder:
             expected="a folder staged before it is published",
             remedy="publish it again",
         )
-
-
-def _remembered(info: ReleaseInfo, after: ReleaseInfo | None) -> ReleaseInfo:
-    """With the publications before it."""
-    this = Published(
-        info.kind, info.version, info.digest, info.replaced, info.who, info.why, info.published_at
-    )
-    return replace(info, recent=(*(after.recent if after else ()), this)[-_RECENT:])
 
 
 def _age(entry: Path) -> float:

@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from storecast.errors import LogError, StorecastError
+from storecast.forecasting.promotion import Span
 from storecast.jobs.backtests import BacktestWork
 from storecast.jobs.datasets import DatasetWork
 from storecast.jobs.follow import Follower
-from storecast.jobs.publish import VersionRefusedError
+from storecast.jobs.publish import VersionRefusedError, served
+from storecast.ports import Releases, moves
 from storecast.ports.records import ModelEvents
 from storecast.ports.work import Jobs
 from storecast.settings import Settings
@@ -25,7 +27,16 @@ from storecast.stores.locks import FileLock
 from storecast.stores.scratch import ScratchFolders
 from storecast.wiring import batch, places, signing
 
-__all__ = ["Tables", "back_tests", "data_sets", "follow_lock", "follower", "record_refusal", "sign_of_life"]
+__all__ = [
+    "Tables",
+    "back_tests",
+    "data_sets",
+    "follow_lock",
+    "follower",
+    "record_refusal",
+    "served_on",
+    "sign_of_life",
+]
 
 _AGAIN = 5.0  # seconds between attempts to reach a database that is away
 
@@ -125,5 +136,15 @@ def record_refusal(settings: Settings, name: str, version: int, who: str, error:
         database.ensure_schema()
         events = ModelEventTable(database, sealer=signing.sealer(settings))
         events.record(name, "refused", who=who, why=reason, to_version=version, digest=digest)
+    finally:
+        database.close()
+
+
+def served_on(settings: Settings, name: str, releases: Releases, on: str) -> list[Span]:
+    """What served of ``name`` on a day or at a moment; see ``ports.moves.served_on``."""
+    database = Database(places.log_url(settings))
+    try:
+        database.ensure_schema()
+        return moves.served_on(on, ModelEventTable(database), name, served(releases))
     finally:
         database.close()

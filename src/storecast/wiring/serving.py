@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from storecast.service.context import Service, ServiceConfig, Tables
 from storecast.service.overridden import OverrideBook, Worth
 from storecast.service.security import Doors, KeyRing, is_loopback
 from storecast.service.telemetry import Telemetry, Traces
+from storecast.service.trial_metrics import TrialMetrics
+from storecast.service.trials import Trials
 from storecast.service.watcher import Holder
 from storecast.settings import Settings
 from storecast.stores.cache import MemoryCache, RedisCache, SharedRedis
@@ -36,6 +40,7 @@ __all__ = ["Worker", "database", "key_table", "make_worker"]
 
 _LOOK_SECONDS, _KEYS_SECONDS, _OVERRIDES_SECONDS, _WORTH_SECONDS = 0.25, 2.0, 1.0, 60.0
 _PRUNE_SECONDS = 3600.0
+_ACTUALS_SECONDS = 5.0  # between looks at what came of a canary's forecasts
 _DAY = 86_400_000_000  # microseconds
 
 
@@ -116,7 +121,11 @@ def make_worker(settings: Settings, host: str) -> Worker:
     home = places.home(settings)
     log = DatabaseLog(places.log_url(settings), home / "spool", on_commit=telemetry.committed)
     ring = KeyRing(KeyTable(log.database), home / "keys.json")
-    holder = Holder(places.release_folder(settings, settings.name, _now), heard=telemetry.version)
+    releases = places.release_folder(settings, settings.name, _now)
+    trials = Trials(
+        releases, TrialMetrics(telemetry.registry), ActualsTable(log.database), worker=f"service {_here()}"
+    )
+    holder = Holder(releases, heard=telemetry.version, trials=trials)
     limit = Limit(settings.rate_limit, 2.0 * settings.rate_limit) if settings.rate_limit else None
     limiter, cache = _shared(settings, telemetry)
     doors = Doors(ring, limiter, limit, local=is_loopback(host))
@@ -129,11 +138,15 @@ def make_worker(settings: Settings, host: str) -> Worker:
         ring.refresh: _KEYS_SECONDS,
         book.refresh: _OVERRIDES_SECONDS,
         worth.refresh: _WORTH_SECONDS,
+        trials.tend: _LOOK_SECONDS,
+        trials.judge: _ACTUALS_SECONDS,
     }
     if settings.log_days:
         chores[_retention(ForecastTable(log.database), settings.log_days)] = _PRUNE_SECONDS
     config = ServiceConfig(name=settings.name, unit=settings.unit)
-    service = Service(config, holder, log, acknowledged, telemetry, tables, cache, book, time.time_ns, chores)
+    service = Service(
+        config, holder, log, acknowledged, telemetry, tables, cache, book, trials, time.time_ns, chores
+    )
     telemetry.watch(log, lambda: _age(holder))
     return Worker(create_app(service, doors), service, log, ring, host)
 
@@ -155,6 +168,10 @@ def _retention(records: ForecastTable, days: int) -> Callable[[], None]:
         records.prune(before=time.time_ns() // 1000 - days * _DAY)
 
     return remove_old_answers
+
+
+def _here() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _age(holder: Holder) -> float:

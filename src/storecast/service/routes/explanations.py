@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from storecast.errors import RequestError
 from storecast.forecasting.explain import Explanation, Step, explain
 from storecast.ports.records import Override
+from storecast.service.arms import arm_of, asked_of, check_whole
 from storecast.service.calls import Reply, call_of
 from storecast.service.champion import Champion, View
 from storecast.service.context import Service
@@ -74,6 +76,33 @@ def _overridden(champion: Champion, made: Explanation, by: str | None) -> Explan
     return replace(made, cents=made.cents + moved, steps=(*made.steps, Step("override", title, moved)))
 
 
+def _beside(
+    service: Service,
+    champion: Champion,
+    name: str,
+    weeks: list[int],
+    by: str | None,
+    query: Mapping[str, str],
+) -> tuple[Champion, list[Explanation]] | None:
+    """The challenger and its explanations, where it answers this series."""
+    place = champion.views["series"].place.get(name)
+    if place is None or by not in (None, "series"):
+        return None
+    arm = arm_of(service, champion, "series", place, overrides=wants_overrides(query))
+    if arm is None:
+        return None
+
+    def ask() -> list[Explanation]:
+        days = [champion.weeks[week - 1] for week in weeks] if "dates" in query else []
+        mine = [arm.version.week(day) + 1 for day in days] or weeks
+        made = _explained(arm.version, name, mine, "series")
+        check_whole([[e.cents for e in made]])
+        return made
+
+    made = asked_of(service, arm, ask)
+    return None if made is None else (arm.version, made)
+
+
 def make_router(service: Service) -> APIRouter:
     """One series, some weeks."""
     router = APIRouter(tags=["forecasts"])
@@ -126,7 +155,9 @@ def make_router(service: Service) -> APIRouter:
             )
         by = champion.view(query["by"]).by if "by" in query else None
         with call_of(request).step("look-up"):
-            made = _explained(champion, name, weeks, by)
+            beside = _beside(service, champion, name, weeks, by, query)
+            champion, made = beside or (champion, _explained(champion, name, weeks, by))
+        service.trials.counted(beside is not None)
         said = list({o.id: o for e in made for o in _said(champion, e, by)[1]}.values())
         entry = service.log.new_id()
         answer = [e.as_dict() for e in made]

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from storecast.service.arms import arm_of, asked_of, check_whole
 from storecast.service.calls import Reply, call_of, decode, media_type, read_body
 from storecast.service.champion import Champion, SeriesRows, check_levels, column_names
 from storecast.service.context import Service
@@ -90,6 +91,31 @@ def _understood(champion: Champion, asked: ForecastsRequest, most: int) -> Wante
             "Ask for fewer series or weeks at a time.",
         )
     return Wanted(view.by, places, weeks, levels)
+
+
+def _beside(
+    service: Service, champion: Champion, wanted: Wanted, asked: ForecastsRequest
+) -> tuple[Champion, Wanted] | None:
+    """The challenger, and what is asked for as it has it, where it answers this series; weeks ahead are
+    counted from its own cutoff."""
+    arm = arm_of(service, champion, wanted.by, wanted.places[0], overrides=asked.overrides)
+    if arm is None:
+        if wanted.by == "series":
+            service.trials.note(wanted.places[0], wanted.weeks)
+        return None
+
+    def ask() -> Wanted:
+        if asked.dates is not None:
+            weeks: Sequence[int] = [arm.version.week(d) for d in asked.dates]
+        else:
+            weeks = wanted.weeks
+            if len(weeks) > len(arm.version.weeks):
+                raise invalid([Wrong("horizon", f"this version forecasts {len(arm.version.weeks)} weeks")])
+        check_whole(arm.version.rows(wanted.by, arm.place, wanted.levels).columns)
+        return Wanted(wanted.by, (arm.place,), weeks, wanted.levels)
+
+    found = asked_of(service, arm, ask)
+    return None if found is None else (arm.version, found)
 
 
 async def _one(service: Service, request: Request, champion: Champion, wanted: Wanted, csv: bool) -> Response:
@@ -179,8 +205,12 @@ def make_router(service: Service) -> APIRouter:
     async def answer(request: Request, asked: ForecastsRequest, csv: bool) -> Response:
         champion = service.serving(asked.overrides)
         wanted = _understood(champion, asked, service.config.rows)
-        made = _one if len(wanted.places) == 1 else _many
-        return await made(service, request, champion, wanted, csv)
+        if len(wanted.places) != 1:
+            return await _many(service, request, champion, wanted, csv)
+        if (beside := _beside(service, champion, wanted, asked)) is not None:
+            champion, wanted = beside
+        service.trials.counted(beside is not None)
+        return await _one(service, request, champion, wanted, csv)
 
     @router.get(
         "/v1/forecasts",

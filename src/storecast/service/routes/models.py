@@ -5,7 +5,7 @@ Moves are written down and carried out by the follower; the workers then follow 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -20,7 +20,7 @@ from storecast.service.openapi import documented
 from storecast.service.problems import Problem
 from storecast.service.rules import declared
 
-__all__ = ["make_router"]
+__all__ = ["asker", "make_router"]
 
 _PUBLISHED = ("name", "version", "digest", "model", "kind", "who", "why", "published_at")
 
@@ -30,6 +30,7 @@ class Promote(Body):
 
     version: Annotated[int, Field(ge=1, le=2_000_000_000, examples=[2])]
     why: Annotated[Why, Field(examples=["better at Christmas"])]
+    overrule: Annotated[bool, Field(description="Though the gate refused it.")] = False
 
 
 class RollBack(Body):
@@ -42,18 +43,41 @@ def _event(event: ModelEvent) -> dict[str, Any]:
     return {**vars(event), "at": iso(event.at), "finished": iso(event.finished)}
 
 
-def make_router(service: Service) -> APIRouter:
-    """Look, promote, roll back, and what happened."""
-    router = APIRouter(tags=["models"])
-    events = service.tables.events
+class Ask(Protocol):
+    """Writes down what is asked for; the answer says where to look what became of it."""
 
-    def ask(request: Request, kind: str, why: str, version: int | None = None) -> Response:
-        made = events.request(
-            service.config.name, kind, who=call_of(request).caller, why=why, to_version=version
+    def __call__(
+        self, request: Request, kind: str, why: str, version: int | None = None, share: float | None = None
+    ) -> Response:
+        """See ``ModelEvents.request``."""
+        ...
+
+
+def asker(service: Service) -> Ask:
+    """What writes requests down for the follower."""
+
+    def ask(
+        request: Request, kind: str, why: str, version: int | None = None, share: float | None = None
+    ) -> Response:
+        made = service.tables.events.request(
+            service.config.name,
+            kind,
+            who=call_of(request).caller,
+            why=why,
+            to_version=version,
+            share=share,
         )
         reply = answer(_event(made), 202)
         reply.raw_headers.append((b"location", f"/v1/events/{made.id}".encode()))
         return reply
+
+    return ask
+
+
+def make_router(service: Service) -> APIRouter:
+    """Look, promote, roll back, and what happened."""
+    router = APIRouter(tags=["models"])
+    events, ask = service.tables.events, asker(service)
 
     @router.get(
         "/v1/models", summary="What serves", openapi_extra=declared("reader") | documented("ModelsAnswer")
@@ -65,6 +89,8 @@ def make_router(service: Service) -> APIRouter:
             "champion": {n: getattr(info, n) for n in _PUBLISHED} if info else None,
             "earlier": [vars(e) for e in info.earlier] if info else [],
             "refused": holder.refused,
+            "gate": holder.champion.facts.get("gate", {}) if holder.champion else {},
+            "trial": vars(info.trial) if info and info.trial else None,
         }
         return answer(body)
 
@@ -87,7 +113,7 @@ def make_router(service: Service) -> APIRouter:
         openapi_extra=declared("operator") | accepted,
     )
     def promote(request: Request, asked: Promote) -> Response:
-        return ask(request, "promote", asked.why, asked.version)
+        return ask(request, "overrule" if asked.overrule else "promote", asked.why, asked.version)
 
     @router.post(
         "/v1/models/rollback",

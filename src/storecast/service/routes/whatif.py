@@ -19,7 +19,7 @@ from storecast.service.champion import check_levels
 from storecast.service.context import Service
 from storecast.service.fields import Before, Body, Id, Limit, Name, answer, found, iso, next_of
 from storecast.service.logged import as_texts
-from storecast.service.modelled import answered_what_if
+from storecast.service.modelled import what_if_of
 from storecast.service.openapi import documented, ref
 from storecast.service.problems import Problem, from_msgspec
 from storecast.service.rules import declared
@@ -92,7 +92,7 @@ def make_router(service: Service) -> APIRouter:
     async def ask(request: Request, asked: WhatIfRequest, inputs: bytes) -> Response:
         champion = service.holder.serving()
         levels = _LEVELS if asked.levels is None else check_levels(asked.levels)
-        made = await answered_what_if(service, request, champion, asked, levels)
+        champion, made = await what_if_of(service, request, champion, asked, levels)
         base, scenario, difference = (
             [c.tolist() for c in part] for part in (made.base, made.scenario, made.difference)
         )

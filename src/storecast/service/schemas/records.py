@@ -122,12 +122,15 @@ class EarlierVersion(Struct):
 
 
 class ModelsAnswer(Struct):
-    """``champion`` serves; ``earlier``: what a roll back goes back to, latest first; ``refused``: why the
-    published version does not serve, "" where it does."""
+    """``champion`` serves, as the ``gate`` decided; ``earlier``: what a roll back goes back to, latest
+    first; ``refused``: why the published version does not serve, "" where it does; ``trial``: the challenger
+    beside it, see /v1/models/trial."""
 
     champion: Published | None
     earlier: list[EarlierVersion]
     refused: str
+    gate: dict[str, Any]
+    trial: dict[str, Any] | None
 
 
 class RegisteredVersion(Struct):
@@ -147,7 +150,8 @@ class VersionsAnswer(Struct):
 
 
 class ModelEventAnswer(Struct):
-    """A move of the champion, done or asked for; times are ISO 8601, UTC."""
+    """A move of the champion or of a trial, done or asked for; times are ISO 8601, UTC; ``share``: of the
+    series that a canary answers."""
 
     id: str
     at: str
@@ -161,6 +165,7 @@ class ModelEventAnswer(Struct):
     state: str
     finished: str | None
     error: str
+    share: float | None
 
 
 class EventsAnswer(Struct):

@@ -103,9 +103,11 @@ class ChainReport:
 
 
 def body_of(event: Mapping[str, Any]) -> str:
-    """An event as canonical JSON; a request that is worked on counts as requested."""
+    """An event as canonical JSON; a request that is worked on counts as requested, and a share stands there
+    where there is one."""
     state = "requested" if event["state"] == "running" else event["state"]
-    return _canonical({**event, "state": state})
+    known = {n: v for n, v in event.items() if n != "share" or v is not None}
+    return _canonical({**known, "state": state})
 
 
 def link(number: int, event: str, body: str, previous: str, sealer: Sealer | None = None) -> Link:
@@ -216,7 +218,8 @@ def _changed(body: str, event: Mapping[str, Any]) -> str:
         now = json.loads(body_of(event))
         if chained.get("state") in ("done", "failed") and event["state"] == "running":
             return "state"
-        return ", ".join(sorted(name for name in now if name in chained and now[name] != chained[name]))
+        names = {"share", *(name for name in now if name in chained)}  # a share of None is not chained
+        return ", ".join(sorted(name for name in names if now.get(name) != chained.get(name)))
     except (ValueError, AttributeError):
         return "the entry holds no event"
 

@@ -36,20 +36,42 @@ class ModelEventTable:
         from_version: int | None = None,
         to_version: int | None = None,
         digest: str = "",
+        share: float | None = None,
+        at: int | None = None,
     ) -> ModelEvent:
         """See ``ports.records.ModelEvents.record``."""
-        now = self._clock() // 1000
+        now = self._clock() // 1000 if at is None else at
         event = ModelEvent(
-            self._new_id(), now, model, kind, who, why, from_version, to_version, digest, "done", now
+            self._new_id(),
+            now,
+            model,
+            kind,
+            who,
+            why,
+            from_version,
+            to_version,
+            digest,
+            "done",
+            now,
+            share=share,
         )
         return self._add(event)
 
     def request(
-        self, model: str, kind: str, *, who: str, why: str, to_version: int | None = None
+        self,
+        model: str,
+        kind: str,
+        *,
+        who: str,
+        why: str,
+        to_version: int | None = None,
+        share: float | None = None,
     ) -> ModelEvent:
         """See ``ports.records.ModelEvents.request``."""
         now = self._clock() // 1000
-        event = ModelEvent(self._new_id(), now, model, kind, who, why, None, to_version, "", "requested")
+        event = ModelEvent(
+            self._new_id(), now, model, kind, who, why, None, to_version, "", "requested", share=share
+        )
         return self._add(event)
 
     def _add(self, event: ModelEvent) -> ModelEvent:

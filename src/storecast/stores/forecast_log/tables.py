@@ -125,6 +125,7 @@ model_events = Table(
     Column("lease_until", BigInteger, nullable=False),
     Column("finished", BigInteger),
     Column("error", Text, nullable=False),
+    Column("share", Float),
     Index(None, "state"),
 )
 
