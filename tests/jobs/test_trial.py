@@ -123,7 +123,7 @@ def test_what_moves_the_champion_ends_the_trial(shop: Shop, verb: str) -> None:
 def test_a_bad_table_is_refused_before_it_begins(shop: Shop, kind: str, factor: float) -> None:
     """Ten times off, or no numbers at all: nothing begins, and the reason is told."""
     bad = shop.add(scaled(fitted(weeks=122), factor))
-    begin: Callable[..., object] = {"shadow": job.shadow, "canary": partial(job.canary, share=0.1)}[kind]
+    begin: Callable[..., object] = job.shadow if kind == "shadow" else partial(job.canary, share=0.1)
     with pytest.raises(ArtifactError) as told:
         begin(shop.registry, shop.releases, NAME, bad, **WORDS)
     assert ("not finite" if factor != factor else "times") in told.value.found

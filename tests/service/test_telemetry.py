@@ -28,8 +28,19 @@ from tests.needs import ROOT
 from tests.servers import Postgres, postgres_server
 from tests.service.conftest import Made, Running, publish, running
 
-_BOUNDED = {"method", "route", "status", "kind", "outcome", "le", "name", "version", "digest", "model"}
-_UNITS = ("_seconds", "_bytes", "_info", "_entries", "_in_flight", "_up", "_writable", "_fds")
+_BOUNDED = {"method", "route", "status", "kind", "outcome", "le", "name", "version", "digest", "model", "arm"}
+_UNITS = (
+    "_seconds",
+    "_bytes",
+    "_info",
+    "_entries",
+    "_in_flight",
+    "_up",
+    "_writable",
+    "_fds",
+    "_active",
+    "_ratio",
+)
 
 
 @pytest.fixture
