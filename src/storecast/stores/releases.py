@@ -23,10 +23,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from storecast.errors import ArtifactError
-from storecast.ports import ArtifactContent, Earlier, ModelVersion, Move, ReleaseInfo, Trial
+from storecast.ports import ArtifactContent, ModelVersion, Move, ReleaseInfo, Trial
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.locks import held
 from storecast.stores.release_catalogue import read_catalogue, write_catalogue
+from storecast.stores.release_moves import gone, nothing_before, pile, remembered, with_trial, without_trial
 from storecast.stores.release_pointer import (
     POINTER,
     DamagedPointerError,
@@ -34,7 +35,6 @@ from storecast.stores.release_pointer import (
     read_pointer,
     write_pointer,
 )
-from storecast.stores.release_trials import remembered, with_trial, without_trial
 from storecast.stores.serving_history import check_words
 from storecast.stores.signatures import Trust
 
@@ -129,7 +129,7 @@ class ReleaseFolder:
             if self._sound() != after:
                 return None
             if not self.holds(version.digest):
-                raise self._gone(version.version, version.digest)
+                raise gone(self._folder(version.digest), version.version)
             info = ReleaseInfo(
                 name=version.name,
                 version=version.version,
@@ -141,7 +141,7 @@ class ReleaseFolder:
                 published_at=self._now(),
                 replaced=after.version if after else None,
                 alias=version.version,
-                earlier=self._pile(after, version, kind),
+                earlier=pile(after, version, kind, self._keep),
             )
             return self._write(remembered(info, after))
 
@@ -151,12 +151,12 @@ class ReleaseFolder:
         Raises ``ArtifactError`` where nothing served before, or where that version is not whole.
         """
         if not self.stamp():
-            raise self._nothing_before("nothing published")
+            raise nothing_before(self._root / POINTER, "nothing published")
         with self._locked():
             now = self.current()
             if now is None or now.previous is None:
-                raise self._nothing_before(
-                    f"version {now.version}, the first" if now else "nothing published"
+                raise nothing_before(
+                    self._root / POINTER, f"version {now.version}, the first" if now else "nothing published"
                 )
             check_words(Move("rollback", now.previous.version, now.version, who, why, ""))
             self._touched(now.previous.digest)
@@ -191,7 +191,7 @@ class ReleaseFolder:
             if self.current() != after:
                 return None
             if not self.holds(version.digest):
-                raise self._gone(version.version, version.digest)
+                raise gone(self._folder(version.digest), version.version)
             trial = Trial(kind, version.version, version.digest, model, share, who, why, self._now())
             return self._write(with_trial(after, trial))
 
@@ -245,18 +245,6 @@ class ReleaseFolder:
             os.utime(folder)
         return self._artifacts.load(str(folder), digest)
 
-    def _pile(self, now: ReleaseInfo | None, version: ModelVersion, kind: str) -> tuple[Earlier, ...]:
-        """What served before ``version``: a promotion goes on top, any other move back to a version of the
-        pile cuts it there, as the registry counts."""
-        if now is None:
-            return ()
-        pile = (Earlier(now.version, now.digest, now.model), *now.earlier)
-        wanted = (version.version, version.digest)
-        same = [i for i, item in enumerate(pile) if (item.version, item.digest) == wanted]
-        if same and (kind not in ("promote", "overrule") or same[0] == 0):
-            return pile[same[0] + 1 :]
-        return pile[: self._keep - 1]
-
     def _write(self, info: ReleaseInfo) -> ReleaseInfo:
         write_pointer(self._root, info)
         self._prune(info)
@@ -295,23 +283,6 @@ class ReleaseFolder:
 
     def _locked(self) -> AbstractContextManager[None]:
         return held(self._root / "publish.lock", _LOCK_SECONDS)
-
-    def _nothing_before(self, found: str) -> ArtifactError:
-        return ArtifactError(
-            "there is no earlier version to go back to",
-            where=str(self._root / POINTER),
-            expected="a publication that replaced another version",
-            found=found,
-            remedy="promote the version you want by its number",
-        )
-
-    def _gone(self, version: int, digest: str) -> ArtifactError:
-        return ArtifactError(
-            f"version {version} does not lie in the release folder any more",
-            where=str(self._folder(digest)),
-            expected="a folder staged before it is published",
-            remedy="publish it again",
-        )
 
 
 def _age(entry: Path) -> float:
