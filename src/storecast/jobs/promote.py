@@ -206,7 +206,7 @@ def promote(
             found=f"{len(versions)} versions, champion {previous or 'none'}",
             remedy="train to register one, or say which version to promote",
         )
-    checked, wanted, kind = {}, pick(name, versions, version), "promote"
+    checked, wanted = {}, pick(name, versions, version)
     if refused_by_gate(wanted) and wanted.version != previous:
         if not overrule:
             check_gate(wanted)
