@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from storecast.cli.options import DateOrder, Json, Name, Sheet
-from storecast.cli.output import print_json, screen
+from storecast.cli.output import command, print_json, screen
 
 __all__ = ["actuals"]
 
@@ -57,3 +57,4 @@ def actuals(
     if done.strangers:
         shown = ", ".join(done.strangers[:5]) + (" and others" if len(done.strangers) > 5 else "")
         screen.print(f"What serves does not forecast {len(done.strangers):,} of the series: {shown}.")
+    screen.print(f"Next: {command('monitor', name=name)}    # how good the forecasts were, and what to do")

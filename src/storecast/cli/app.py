@@ -17,6 +17,7 @@ from storecast.cli import (
     keys,
     log,
     models,
+    monitoring,
     override,
     run_all,
     serving,
@@ -49,6 +50,7 @@ app.command("forecast")(forecasting.forecast)
 app.command("explain")(forecasting.explain)
 app.command("actuals")(actuals.actuals)
 app.command("update")(updating.update)
+app.command("monitor")(monitoring.monitor)
 for verb in (trials.shadow, trials.canary, trials.served):
     models.app.command(verb.__name__)(verb)
 app.add_typer(models.app, name="models")

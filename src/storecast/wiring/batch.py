@@ -6,6 +6,7 @@ What is slow to import and not always needed (pictures) is imported where it is 
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import socket
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +54,7 @@ __all__ = [
     "untrusting_registry",
     "user",
     "what_if_seconds",
+    "write_json",
 ]
 
 
@@ -185,6 +188,12 @@ def what_if_seconds(content: ArtifactContent) -> float:
     from storecast.service.whatif import what_if_seconds as measured
 
     return measured(content)
+
+
+def write_json(found: dict[str, Any], path: Path) -> None:
+    """Write what was found as one JSON file; raises RequestError where it cannot be written."""
+    check_target(path, (".json",))
+    write_bytes(json.dumps(found, indent=2, allow_nan=False).encode() + b"\n", path)
 
 
 def clock() -> datetime:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from storecast.ports.monitoring import Answers, MonitorRuns
 from storecast.ports.records import Actuals
 from storecast.settings import Settings
 from storecast.stores.forecast_log.actuals import ActualsTable
+from storecast.stores.forecast_log.answers import AnswerTable
+from storecast.stores.forecast_log.monitor_runs import MonitorRunTable
 from storecast.wiring.serving import database
 
-__all__ = ["actuals_table"]
+__all__ = ["actuals_table", "watched"]
 
 
 @contextmanager
@@ -19,5 +22,15 @@ def actuals_table(settings: Settings) -> Iterator[Actuals]:
     opened = database(settings)
     try:
         yield ActualsTable(opened)
+    finally:
+        opened.close()
+
+
+@contextmanager
+def watched(settings: Settings) -> Iterator[tuple[Answers, Actuals, MonitorRuns]]:
+    """The log read back, the actuals, and where looks at a model are written down."""
+    opened = database(settings)
+    try:
+        yield AnswerTable(opened), ActualsTable(opened), MonitorRunTable(opened)
     finally:
         opened.close()

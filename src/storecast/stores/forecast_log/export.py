@@ -19,7 +19,7 @@ from storecast.stores.forecast_log.blobs import columns_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Exported", "export"]
+__all__ = ["Exported", "export", "pieces"]
 
 _GROUP = 20_000  # rows gathered before they are written
 _ABOUT = ("id", "at", "kind", "caller", "model", "version", "digest")  # repeated with each row
@@ -32,19 +32,23 @@ class Exported(NamedTuple):
     rows: int
 
 
-def _pieces(entry: Entry) -> Iterator[Mapping[str, Any]]:
+def pieces(forecast: str, bands: str, blob: bytes | None, where: str) -> Iterator[Mapping[str, Any]]:
     """The columns of an answer, by the contract of ``ports.Entry``; none where it has none."""
-    if entry.rows_blob is not None:
-        yield from columns_of(entry.rows_blob)
+    if blob is not None:
+        yield from columns_of(blob)
         return
     columns: dict[str, Any] = {}
-    for text in (entry.forecast, entry.bands):
+    for text in (forecast, bands):
         found = msgspec.json.decode(text) if text else {}
         if not isinstance(found, dict) or not all(isinstance(values, list) for values in found.values()):
-            raise LogError("the answer of an entry is not in columns", where=f"entry {entry.id}")
+            raise LogError("the answer of an entry is not in columns", where=where)
         columns |= found
     if columns:
         yield columns
+
+
+def _pieces(entry: Entry) -> Iterator[Mapping[str, Any]]:
+    return pieces(entry.forecast, entry.bands, entry.rows_blob, f"entry {entry.id}")
 
 
 def _kind(values: Any) -> str:

@@ -10,7 +10,7 @@ from storecast.errors import SetupError
 
 __all__ = ["HEAD", "downgrade", "revision", "upgrade"]
 
-HEAD = "0004"
+HEAD = "0005"
 _LOCATION = Path(__file__).parent / "migrations"
 
 

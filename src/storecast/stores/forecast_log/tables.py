@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -33,6 +34,7 @@ __all__ = [
     "jobs",
     "log_probe",
     "model_events",
+    "monitor_runs",
     "overrides",
     "scenarios",
 ]
@@ -218,4 +220,16 @@ api_keys = Table(
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger),
     Column("revoked", BigInteger),
+)
+
+monitor_runs = Table(
+    "monitor_runs",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("due", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
 )

@@ -1,0 +1,203 @@
+"""``storecast monitor``: how good the forecasts were, what has drifted, and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from storecast.cli.options import DateOrder, EventsFile, Json, Name, Sheet
+from storecast.cli.output import command, money, percent, print_json, progress, screen, table
+from storecast.errors import RequestError
+
+if TYPE_CHECKING:
+    from storecast.jobs.monitor import Look
+    from storecast.settings import Settings
+
+__all__ = ["monitor"]
+
+_DUE = 3  # exit code with --exit-code
+_COLOURS = {"nothing": "green", "update": "yellow", "retrain": "yellow", "check": "red"}
+
+
+def monitor(
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="DATA", help="Sales with the new weeks; the actuals taken in without."),
+    ] = None,
+    name: Name = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Do what is due: update or train on DATA, and promote.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write all that was found into.")] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 3 where something is due and was not done.")
+    ] = False,
+    events: EventsFile = None,
+    sheet: Sheet = None,
+    dayfirst: DateOrder = None,
+    as_json: Json = False,
+) -> None:
+    """Judge what serves: live accuracy, coverage, drift, age, new data; and say what to do.
+
+    Exits with 0, with --exit-code with 3 where something is due.
+
+    Examples:
+
+      storecast monitor
+
+      storecast monitor sales.csv --retrain --json
+    """
+    from storecast.jobs.monitor import monitor as look_at
+    from storecast.settings import Settings
+    from storecast.wiring import batch
+    from storecast.wiring.life import watched
+
+    settings = Settings()
+    model = name or settings.name
+    if retrain and data is None:
+        raise RequestError(
+            "There are no sales to train on.",
+            where="--retrain",
+            expected="DATA, the sales with the new weeks",
+            found="none",
+            remedy="Name the sales file, or leave out --retrain.",
+        )
+    with watched(settings) as (answers, actuals, runs), progress() as advance:
+        look = look_at(
+            batch.registry(settings),
+            answers,
+            actuals,
+            runs,
+            model,
+            at=batch.clock().isoformat(timespec="seconds"),
+            source=batch.sales_files(sheet, dayfirst, least_weeks=1),
+            path=data,
+            events=batch.events(events),
+            advance=advance,
+        )
+    found = look.as_dict()
+    if retrain and data is not None:
+        found["done"] = _act(look, settings, data, events, sheet, dayfirst)
+    if report is not None:
+        batch.write_json(found, report)
+    if as_json:
+        print_json(found)
+    else:
+        _show(look, found, settings.unit, data, name)
+        if report is not None:
+            screen.print(f"Wrote {report}")
+    if exit_code and look.verdict.due and not found.get("done"):
+        raise typer.Exit(_DUE)
+
+
+def _act(
+    look: Look,
+    settings: Settings,
+    data: str,
+    events: Path | None,
+    sheet: str | None,
+    dayfirst: bool | None,
+) -> dict[str, Any] | None:
+    """Update or train, as the verdict has it; None where there was nothing to do."""
+    from storecast.cli.updating import update_dict
+    from storecast.jobs.train import TrainRequest, train
+    from storecast.jobs.update import UpdateRequest, update
+    from storecast.wiring import batch
+
+    name, action = look.champion.name, look.verdict.action
+    alone = lambda: batch.alone_with(settings, name, "storecast monitor --retrain")  # noqa: E731
+    releases = batch.releases(settings, name)
+    source = batch.sales_files(sheet, dayfirst, least_weeks=1 if action == "update" else 2)
+    if action == "update":
+        updated = update(
+            source,
+            batch.registry(settings),
+            data,
+            UpdateRequest(name, who=batch.user()),
+            events=batch.events(events),
+            releases=releases,
+            alone=alone,
+        )
+        return {"action": "update", **update_dict(updated)}
+    if action != "retrain":
+        return None
+    trained = train(
+        source,
+        batch.registry(settings),
+        data,
+        TrainRequest(name, look.config, unit=settings.unit, who=batch.user()),
+        batch.calendar(None, None),
+        created=batch.clock().isoformat(timespec="seconds"),
+        events=batch.events(events),
+        releases=releases,
+        alone=alone,
+    )
+    return {"action": "train", "version": trained.version.version, "promoted": trained.promoted}
+
+
+def _show(look: Look, found: dict[str, Any], unit: str, data: str | None, name: str | None) -> None:
+    action = look.verdict.action
+    title = f"{look.champion.name} version {look.champion.version} ({look.config.model})"
+    screen.print(
+        Text.assemble((title, "bold"), f": knows weeks up to {look.cutoff}, trained until {look.trained}.")
+    )
+    live = found["live"]
+    if live["all"] is None:
+        screen.print("No forecast that was answered has met its actual yet.")
+    else:
+        for by, heading in (("horizon", "weeks ahead"), ("version", "version")):
+            _table(f"Live accuracy by {heading}", heading, live["by"][by], unit)
+    if look.drift is None:
+        screen.print(f"Drift: not looked for. {look.no_drift}")
+    elif not look.drift.drifted:
+        screen.print(f"Drift: none in weeks {look.drift.first} to {look.drift.last}.")
+    else:
+        for alarm in look.drift.alarms:
+            if alarm.active:
+                screen.print(f"Drift: {alarm.sentence} {alarm.remedy}")
+    for reason in look.verdict.reasons:
+        screen.print(f"  {reason.what}")
+    screen.print(Text.assemble((f"Verdict: {action}. ", _COLOURS[action]), found["next"]))
+    if found.get("done"):
+        done = found["done"]
+        verb = "serves" if done["promoted"] else "is registered, and does not serve"
+        screen.print(f"Done: version {done['version']} {verb}.")
+    elif action in ("update", "retrain"):
+        words = "update" if action == "update" else "train"
+        screen.print(f"Next: {command(words, data or 'DATA', name=name)}")
+
+
+def _table(title: str, first: str, lines: dict[str, dict[str, float | None]], unit: str) -> None:
+    columns = [
+        first,
+        "forecasts",
+        "wmae",
+        "naive x growth",
+        "added",
+        "wape",
+        "bias",
+        "80 % held",
+        "95 % held",
+    ]
+
+    def known(value: float | None) -> float:
+        return float("nan") if value is None else value
+
+    rows = [
+        [
+            label,
+            f"{known(s['rows']):,.0f}",
+            money(known(s["wmae"]), unit),
+            money(known(s["wmae:naive-growth"]), unit),
+            money(known(s["fva:naive-growth"]), unit),
+            percent(known(s["wape"])),
+            percent(known(s["bias"]), "+"),
+            percent(known(s["coverage-80"]) / 100.0),
+            percent(known(s["coverage-95"]) / 100.0),
+        ]
+        for label, s in lines.items()
+    ]
+    table(title, columns, rows)
