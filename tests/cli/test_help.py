@@ -13,6 +13,7 @@ import typer
 from storecast import __version__
 from storecast.cli.app import app
 from tests.cli.calls import call
+from tests.needs import ROOT
 
 GROUP: Any = typer.main.get_command(app)
 GROUPS = {name: group for name, group in GROUP.commands.items() if hasattr(group, "commands")}
@@ -20,6 +21,7 @@ COMMANDS = {name: command for name, command in GROUP.commands.items() if name no
 COMMANDS |= {
     f"{name} {verb}": item for name, group in GROUPS.items() for verb, item in group.commands.items()
 }
+TRUST = ROOT / "docs" / "trust.md"
 LASTING = ("serve", "follow", "web")  # their log is JSON
 
 
@@ -48,6 +50,15 @@ def test_examples_can_be_typed(name: str, line: str) -> None:
     words = shlex.split(line)[1:]
     assert words[: len(name.split())] == name.split()
     COMMANDS[name].make_context(name, words[len(name.split()) :])
+
+
+@pytest.mark.parametrize("line", re.findall(r"^storecast .+$", TRUST.read_text("utf-8"), re.MULTILINE))
+def test_commands_of_the_page_on_trust_can_be_typed(line: str) -> None:
+    """Whoever copies a line finds that the command takes it."""
+    words = shlex.split(line)[1:]
+    count = 2 if words[0] in GROUPS else 1
+    name = " ".join(words[:count])
+    COMMANDS[name].make_context(name, words[count:])
 
 
 @pytest.mark.parametrize("name", COMMANDS)

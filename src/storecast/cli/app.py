@@ -19,6 +19,7 @@ from storecast.cli import (
     models,
     monitoring,
     override,
+    reproducing,
     run_all,
     serving,
     signing,
@@ -61,6 +62,7 @@ app.command("web")(web.web)
 app.add_typer(keys.app, name="keys")
 app.add_typer(signing.app, name="signing")
 app.add_typer(log.app, name="log")
+app.command("reproduce")(reproducing.reproduce)
 app.command("migrate")(keys.migrate)
 
 

@@ -27,11 +27,14 @@ def as_texts(
     return forecast, _ENCODE(dict(zip(names[1:], columns[1:], strict=True))).decode()
 
 
-def as_inputs(champion: Champion, said: Sequence[Override]) -> str:
+def as_inputs(champion: Champion, said: Sequence[Override], levels: Sequence[float] = ()) -> str:
     """What an entry's ``inputs`` say of the overrides in its answer, so that it can be made again: id,
-    series, week, mode, value, and the model's own number; nothing where there are none."""
+    series, week, mode, value, and the model's own number; and of ``levels``, where the names of the columns
+    do not say them whole. Nothing where there is nothing to say."""
+    whole = all(float(f"{level:g}") == level for level in levels)
+    asked = "" if whole else f',"levels":{_ENCODE(levels).decode()}'
     if not said:
-        return ""
+        return asked
     series = champion.views["series"]
     model = series.point if series.model is None else series.model
     rows = [
@@ -45,7 +48,7 @@ def as_inputs(champion: Champion, said: Sequence[Override]) -> str:
         }
         for o in said
     ]
-    return f',"overrides":{_ENCODE(rows).decode()}'
+    return f'{asked},"overrides":{_ENCODE(rows).decode()}'
 
 
 def as_blob(

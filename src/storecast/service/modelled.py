@@ -18,7 +18,7 @@ from storecast.service.rows import Answered, answered, overridden, read_by
 from storecast.service.schemas.whatif import WhatIfRequest
 from storecast.service.whatif import Outcome, asks_the_model, what_if
 
-__all__ = ["answered_rows", "what_if_of"]
+__all__ = ["answered_at_once", "answered_rows", "what_if_of"]
 
 # Rows at a time, so that others get their turn: a few milliseconds of look-ups, and of the model.
 _LOOKED_UP, _MODELLED = 4000, 200
@@ -30,6 +30,12 @@ async def answered_rows(
     """The rows looked up, or answered by the model where it reads what is given; where a planner has spoken,
     that stands, whatever is given."""
     found = await _answered_rows(service, request, champion.plain or champion, rows, levels)
+    return found if champion.plain is None else overridden(champion, found, levels)
+
+
+def answered_at_once(champion: Champion, rows: Gathered, levels: tuple[float, ...]) -> Answered:
+    """The same, however long it takes, and nothing kept: for answers that are made again."""
+    found = answered(champion.plain or champion, rows, levels)
     return found if champion.plain is None else overridden(champion, found, levels)
 
 

@@ -21,7 +21,7 @@ from storecast.ports.records import Actuals, Override, Overrides
 from storecast.service.champion import Champion, View
 from storecast.service.fields import iso
 
-__all__ = ["OverrideBook", "Worth", "scored", "shown"]
+__all__ = ["OverrideBook", "Worth", "over", "scored", "shown"]
 
 _NEVER = 1 << 62
 _Made = tuple[Champion, tuple[Override, ...], int, Champion]  # of what, of which rows, until when, what
@@ -75,7 +75,7 @@ class OverrideBook:
             if last[0] is champion and last[1] is rows and now < last[2]:
                 return last[3]
         until = min((r.expires for r in rows if r.expires is not None and r.expires > now), default=_NEVER)
-        made = _over(champion, counting(rows, now).values())
+        made = over(champion, counting(rows, now).values())
         self._made = [(champion, rows, until, made), *(m for m in self._made if m[0] is not champion)][:2]
         return made
 
@@ -116,7 +116,8 @@ class Worth:
             self.ratio = found.ratio if found else None
 
 
-def _over(champion: Champion, found: Iterable[Override]) -> Champion:
+def over(champion: Champion, found: Iterable[Override]) -> Champion:
+    """``champion`` as it is answered with these overrides; itself where none is of its series and weeks."""
     series = champion.views["series"]
     said: dict[tuple[int, int], Override] = {}
     for override in found:

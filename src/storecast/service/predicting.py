@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import msgspec
 from starlette.requests import Request
@@ -21,7 +21,7 @@ from storecast.service.overridden import shown
 from storecast.service.rows import Answered, blob_of, csv_lines, json_lines, said_in, unused
 from storecast.service.schemas.forecasts import ClassicRow
 
-__all__ = ["answer_lines", "predict", "predict_one"]
+__all__ = ["answer_lines", "look_up_one", "predict", "predict_one"]
 
 _ENCODE = msgspec.json.Encoder().encode
 _CSV_HEADERS = {
@@ -55,7 +55,7 @@ async def _log(
         id=entry,
         series="",
         rows=len(rows),
-        inputs=_ENCODE(inputs).decode()[:-1] + as_inputs(champion, said_in(champion, found)) + "}",
+        inputs=_ENCODE(inputs).decode()[:-1] + as_inputs(champion, said_in(champion, found), levels) + "}",
         digest=digest,
         blob=blob,
     )
@@ -184,6 +184,28 @@ def _beside(
     return asked_of(service, arm, ask)
 
 
+def look_up_one(
+    champion: Champion,
+    by: str,
+    place: int,
+    week: int,
+    given: Mapping[str, float],
+    levels: tuple[float, ...],
+) -> tuple[list[float], dict[str, float]]:
+    """One row's columns, and what of ``given`` they depend on."""
+    model = champion.exogenous
+    read = {n: float(value) for n, value in given.items() if model is not None and n in model.names}
+    if (
+        champion.views[by].said.get(place, {}).get(week, ())
+    ):  # a planner has spoken: what is given changes nothing
+        read = {}
+    columns = [column[week] for column in champion.rows(by, place, levels).columns]
+    if read:
+        assert model is not None
+        columns = model.one(place, week, read, columns)
+    return columns, read
+
+
 async def predict_one(
     service: Service, request: Request, champion: Champion, row: ClassicRow, levels: tuple[float, ...]
 ) -> Response | None:
@@ -196,20 +218,15 @@ async def predict_one(
         return None
     by, place, week = found
     model = champion.exogenous
-    read = {n: float(value) for n, value in given.items() if model is not None and n in model.names}
-    if read and by != "series":
+    if by != "series" and model is not None and not given.keys().isdisjoint(model.names):
         return None
     said = champion.views[by].said.get(place, {}).get(week, ())
-    if said:  # a planner has spoken: what is given changes nothing
-        read = {}
-    rows = champion.rows(by, place, levels)
-    columns = [column[week] for column in rows.columns]
+    with call_of(request).step("model"):
+        columns, read = look_up_one(champion, by, place, week, given, levels)
     if read:
-        assert model is not None
-        with call_of(request).step("model"):
-            columns = model.one(place, week, read, columns)
         values = _values(columns, levels)
     else:  # the row as /v1/forecasts has it, from its point on
+        rows = champion.rows(by, place, levels)
         values = rows.json[week][rows.json[week].index(b',"storecast":') :]
     service.trials.counted(beside is not None)
     entry = service.log.new_id()
@@ -222,7 +239,9 @@ async def predict_one(
         id=entry,
         series=champion.views[by].names[place],
         rows=1,
-        inputs=_ENCODE({"given": given, "unused": unused}).decode()[:-1] + as_inputs(champion, said) + "}",
+        inputs=_ENCODE({"by": by, "given": given, "unused": unused}).decode()[:-1]
+        + as_inputs(champion, said, levels)
+        + "}",
         forecast=forecast,
         bands=bands,
     )

@@ -23,7 +23,7 @@ from storecast.service.problems import Wrong, invalid
 from storecast.service.queries import read_query, wants_overrides
 from storecast.service.rules import declared
 
-__all__ = ["make_router"]
+__all__ = ["explained", "make_router"]
 
 _ENCODE = msgspec.json.Encoder().encode
 _TEXT = {"type": "string"}
@@ -39,7 +39,9 @@ def _horizons(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _explained(champion: Champion, name: str, weeks: list[int], by: str | None) -> list[Explanation]:
+def explained(champion: Champion, name: str, weeks: list[int], by: str | None) -> list[Explanation]:
+    """Weeks from 1 of a series, a store or the total, overrides a step of their own; raises a problem or
+    RequestError naming what is not there."""
     if wrong := [h for h in weeks if not 1 <= h <= len(champion.weeks)]:
         raise invalid(
             [
@@ -95,7 +97,7 @@ def _beside(
     def ask() -> list[Explanation]:
         days = [champion.weeks[week - 1] for week in weeks] if "dates" in query else []
         mine = [arm.version.week(day) + 1 for day in days] or weeks
-        made = _explained(arm.version, name, mine, "series")
+        made = explained(arm.version, name, mine, "series")
         check_whole([[e.cents for e in made]])
         return made
 
@@ -156,7 +158,7 @@ def make_router(service: Service) -> APIRouter:
         by = champion.view(query["by"]).by if "by" in query else None
         with call_of(request).step("look-up"):
             beside = _beside(service, champion, name, weeks, by, query)
-            champion, made = beside or (champion, _explained(champion, name, weeks, by))
+            champion, made = beside or (champion, explained(champion, name, weeks, by))
         service.trials.counted(beside is not None)
         said = list({o.id: o for e in made for o in _said(champion, e, by)[1]}.values())
         entry = service.log.new_id()

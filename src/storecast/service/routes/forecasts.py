@@ -134,7 +134,7 @@ async def _one(service: Service, request: Request, champion: Champion, wanted: W
         id=entry,
         series=champion.views[wanted.by].names[wanted.places[0]],
         rows=len(weeks),
-        inputs=f'{{"by":"{wanted.by}"{as_inputs(champion, said)}}}',
+        inputs=f'{{"by":"{wanted.by}"{as_inputs(champion, said, wanted.levels)}}}',
         forecast=forecast,
         bands=bands,
     )
@@ -168,7 +168,7 @@ async def _many(
         series="",
         rows=len(places),
         inputs=_ENCODE({"by": wanted.by, "cutoff": champion.cutoff}).decode()[:-1]
-        + as_inputs(champion, said)
+        + as_inputs(champion, said, wanted.levels)
         + "}",
         digest=digest,
         blob=blob,

@@ -71,6 +71,8 @@ def _contents(blob: bytes) -> Iterator[bytes]:
     while at < len(blob):
         (length,) = _LENGTH.unpack_from(blob, at)
         at += _LENGTH.size + length
+        if at > len(blob):
+            raise struct.error("a piece goes on after the end")
         yield zlib.decompress(blob[at - length : at])
 
 
