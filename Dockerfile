@@ -22,7 +22,7 @@ RUN apt-get update -qq; \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*; \
     echo 'storecast:x:10001:10001::/var/lib/storecast:/usr/sbin/nologin' >>/etc/passwd; \
     echo 'storecast:x:10001:' >>/etc/group; \
-    mkdir -p /var/lib/storecast/releases /var/lib/storecast/spool /data /keys; \
+    mkdir -p /var/lib/storecast/releases /var/lib/storecast/spool /var/lib/storecast/trust /data /keys; \
     chown -R 10001:10001 /var/lib/storecast /data /keys; \
     chmod 0750 /var/lib/storecast/spool
 
@@ -32,7 +32,7 @@ RUN python3 -m venv /opt/pip
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_NO_INPUT=1 \
-    INSTALL="/opt/pip/bin/pip --python /opt/storecast/bin/python install --quiet --no-deps"
+    INSTALL="/opt/pip/bin/pip --python /opt/storecast/bin/python install --quiet --no-deps --no-compile"
 COPY deploy/images/build.lock .
 RUN /opt/pip/bin/pip install --quiet --require-hashes --only-binary :all: -r build.lock; \
     python3 -m venv --without-pip /opt/storecast
@@ -59,15 +59,15 @@ RUN /opt/pip/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /w
 
 FROM service-packages AS service-files
 COPY --from=project /wheels /wheels
-RUN $INSTALL --no-index /wheels/*.whl
+RUN $INSTALL --no-index /wheels/*.whl; /opt/storecast/bin/python -m compileall -q /opt/storecast/lib/python3*/site-packages/storecast
 
 FROM webapp-packages AS webapp-files
 COPY --from=project /wheels /wheels
-RUN $INSTALL --no-index /wheels/*.whl
+RUN $INSTALL --no-index /wheels/*.whl; /opt/storecast/bin/python -m compileall -q /opt/storecast/lib/python3*/site-packages/storecast
 
 FROM jobs-packages AS jobs-files
 COPY --from=project /wheels /wheels
-RUN $INSTALL --no-index /wheels/*.whl
+RUN $INSTALL --no-index /wheels/*.whl; /opt/storecast/bin/python -m compileall -q /opt/storecast/lib/python3*/site-packages/storecast
 
 # What all three share at run time. pip, setuptools and their installer stay behind.
 FROM base AS runtime

@@ -10,9 +10,13 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +25,9 @@ import yaml
 
 from tests.deploy.podman import BASE, Machine, podman
 from tests.needs import ROOT, require
-from tests.servers import Postgres, Redis
+from tests.servers import Postgres, Redis, Server
 
-__all__ = ["GATEWAY", "Composed", "EncryptedPostgres", "EncryptedRedis", "nginx_image"]
+__all__ = ["GATEWAY", "Composed", "EncryptedPostgres", "EncryptedRedis", "Store", "nginx_image"]
 
 # The addresses of compose.yaml's network between nginx and what it asks.
 NETWORK, SUBNET, GATEWAY = "storecast", "172.28.10.0/24", "172.28.10.1"
@@ -152,6 +156,60 @@ class EncryptedRedis(Redis):
         return bool(re.search("NOAUTH|PONG", self.call("ping")))
 
 
+class Store(Server):
+    """The S3-compatible store with compose.yaml's ``arguments``, on the containers' network."""
+
+    def __init__(self, folder: Path, secrets: Path, arguments: Sequence[str]) -> None:
+        (folder / "data").mkdir()
+        self._secrets = secrets
+        places = {"/data": str(folder / "data"), "/run/secrets": str(secrets), "-ip=s3": f"-ip={GATEWAY}"}
+        words = [reduce(lambda word, place: word.replace(*place), places.items(), word) for word in arguments]
+        super().__init__(folder, [str(Path(sys.executable).with_name("weed")), *words])
+
+    def client(self, secret: str = "") -> Any:
+        """boto3's, which trusts the root alone; another ``secret`` than the right one where it is given."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            "s3",
+            # by the name in the certificate, which this machine does not know: the address stands for it
+            endpoint_url=f"https://{GATEWAY}:8333",
+            aws_access_key_id=(self._secrets / "s3_key").read_text(),
+            aws_secret_access_key=secret or (self._secrets / "s3_secret").read_text(),
+            region_name="us-east-1",
+            verify=False,
+            config=Config(retries={"max_attempts": 1}, proxies={}),
+        )
+
+    def answers(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(2)
+            return probe.connect_ex((GATEWAY, 8333)) == 0
+
+    def count(self, prefix: str) -> int:
+        """How many objects there are."""
+        return int(
+            self._quiet(lambda: self.client().list_objects_v2(Bucket="storecast", Prefix=prefix))["KeyCount"]
+        )
+
+    def refuses(self, secret: str) -> bool:
+        """Whether who signs with another secret is turned away."""
+        from botocore.exceptions import ClientError
+
+        try:
+            self._quiet(lambda: self.client(secret).list_objects_v2(Bucket="storecast"))
+        except ClientError as error:
+            return bool(error.response["Error"]["Code"] == "SignatureDoesNotMatch")
+        return False
+
+    @staticmethod
+    def _quiet(call: Callable[[], Any]) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the certificate's name is not looked at
+            return call()
+
+
 class Composed:
     """``run(NAME)`` starts a service of compose.yaml on ``machine``, under its name.
 
@@ -177,26 +235,29 @@ class Composed:
     @classmethod
     @contextmanager
     def network(cls, machine: Machine) -> Iterator[None]:
-        """The containers' network, and this thread on it."""
+        """The containers' network, and this thread on it inside the block."""
         machine.podman("network", "create", "--subnet", SUBNET, "--gateway", GATEWAY, NETWORK)
-        try:
-            # The bridge comes with the first container; one that sleeps keeps it.
-            command = ["run", "--detach", "--name=bridge", f"--network={NETWORK}", "--entrypoint", "sleep"]
-            machine.podman(*command, BASE, "infinity")
-            with machine.network():
-                yield
-        finally:
-            machine.clear()
+        # The bridge comes with the first container; one that sleeps keeps it.
+        command = ["run", "--detach", "--name=bridge", f"--network={NETWORK}", "--entrypoint", "sleep"]
+        machine.podman(*command, BASE, "infinity")
+        with machine.network():
+            yield
 
     def _options(self, name: str) -> list[str]:
         service = self.services[name]
         limits = service["deploy"]["resources"]["limits"]
-        options = [f"--network={NETWORK}", "--read-only", "--read-only-tmpfs=false", "--log-driver=k8s-file"]
+        options = [
+            f"--network={service.get('network_mode', NETWORK)}",
+            "--read-only",
+            "--read-only-tmpfs=false",
+            "--log-driver=k8s-file",
+        ]
         options += [f"--cap-drop={cap}" for cap in service["cap_drop"]]
         options += [f"--cap-add={cap}" for cap in service.get("cap_add", [])]
         options += ["--security-opt=no-new-privileges", f"--memory={limits['memory'].lower()}"]
         options += [f"--cpus={limits['cpus']}", f"--pids-limit={limits['pids']}"]
-        options += [f"--add-host={host}:{GATEWAY}" for host in ("postgres", "redis")]
+        if "network_mode" not in service:
+            options += [f"--add-host={host}:{GATEWAY}" for host in ("postgres", "redis", "s3")]
         options += [f"--env={key}={value}" for key, value in service.get("environment", {}).items()]
         options += [f"--tmpfs={place.replace(':', ':rw,', 1)}" for place in service["tmpfs"]]
         networks = service.get("networks", [])

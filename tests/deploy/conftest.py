@@ -1,12 +1,17 @@
-"""Images and a machine to run them on, once for all tests of the deployment."""
+"""Images, a machine to run them on, and secrets, once for all tests of the deployment."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.deploy.podman import Machine, build
+from tests.needs import ROOT, require
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +25,13 @@ def machine(images: dict[str, str]) -> Iterator[Machine]:
     """Where containers of these images run."""
     with Machine.start() as machine:
         yield machine
+
+
+@pytest.fixture(scope="session")
+def secrets() -> Iterator[Path]:
+    """What `make secrets` makes, where the users of servers may read it."""
+    require("openssl", "openssl")
+    folder = Path(tempfile.mkdtemp(prefix="storecast-secrets-"))
+    subprocess.run([ROOT / "tools" / "secrets", folder], check=True, capture_output=True)
+    yield folder
+    shutil.rmtree(folder)

@@ -1,19 +1,12 @@
-"""Two replicas of the service behind nginx, PostgreSQL and Redis, with TLS, as compose.yaml has them: asked
-from outside, while one of them is killed."""
+"""The system of compose.yaml, asked from outside: its door, its stores, two replicas while one is killed."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import signal
-import ssl
 import subprocess
-import tempfile
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -23,127 +16,33 @@ from psycopg.conninfo import make_conninfo
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from tests.deploy.composed import GATEWAY, Composed, EncryptedPostgres, EncryptedRedis, nginx_image
+from tests.deploy.composed import GATEWAY
 from tests.deploy.podman import Machine
+from tests.deploy.system import DOOR, System, started
 from tests.load import Load, mixed
-from tests.needs import ROOT, require
 from tests.serve_process import await_
-from tests.servers import _programs
-from tests.service.conftest import Made, publish, versions  # noqa: F401 - a fixture
+from tests.service.conftest import Made, versions  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.e2e
-USER = 10001
-DOOR = 8443
-
-
-@dataclass(frozen=True)
-class System:
-    """What runs: ``url`` is the door's, ``trust`` the root of its chain, ``key`` a planner's."""
-
-    composed: Composed
-    machine: Machine
-    postgres: EncryptedPostgres
-    redis: EncryptedRedis
-    secrets: Path
-    url: str
-    key: str
-
-    def logged(self) -> Counter[str]:
-        """How often each request's number is in the forecast log."""
-        with self.postgres.connect("storecast_log_url") as connection:
-            return Counter(
-                dict(connection.execute("SELECT request, count(*) FROM forecasts GROUP BY 1").fetchall())
-            )
-
-    @property
-    def trust(self) -> ssl.SSLContext:
-        """What a browser that knows the root alone believes."""
-        return ssl.create_default_context(cafile=str(self.secrets / "ca.crt"))
-
-    def metrics(self, name: str) -> str:
-        """What a replica tells Prometheus, by Prometheus' own key."""
-        code = (
-            "import pathlib, urllib.request as web; key = pathlib.Path('/keys/metrics').read_text(); "
-            f"call = web.Request('http://{name}:8000/metrics', headers={{'x-api-key': key}}); "
-            "print(web.urlopen(call).read().decode())"
-        )
-        return self.composed.run("first-key", "--entrypoint=python3", wait=True, words=["-c", code])
-
-    def weeks(self, client: httpx.Client) -> list[str]:
-        """The first weeks that are forecast."""
-        told = client.get("/v1/forecasts?series=1&horizon=3").raise_for_status().json()
-        return [row["ds"] for row in told["forecasts"]]
-
-    def client(self, **options) -> httpx.Client:
-        """A caller with the key, by HTTP/1.1 over TLS."""
-        headers = {"authorization": f"Bearer {self.key}"}
-        return httpx.Client(
-            base_url=self.url, verify=self.trust, trust_env=False, headers=headers, timeout=30, **options
-        )
 
 
 @pytest.fixture(scope="module")
-def secrets() -> Iterator[Path]:
-    """What `make secrets` makes, where the users of servers may read it."""
-    require("openssl", "openssl")
-    folder = Path(tempfile.mkdtemp(prefix="storecast-secrets-"))
-    subprocess.run([ROOT / "tools" / "secrets", folder], check=True, capture_output=True)
-    yield folder
-    shutil.rmtree(folder)
+def running(
+    machine: Machine,
+    images: dict[str, str],
+    secrets: Path,
+    versions: dict[str, Made],  # noqa: F811
+) -> Iterator[System]:
+    """Everything that answers, for as long as these tests take."""
+    with started(machine, images, secrets, versions["stores"]) as system:
+        yield system
 
 
-@pytest.fixture(scope="module")
-def releases(versions: dict[str, Made]) -> Iterator[Path]:  # noqa: F811
-    """A release folder as the follower leaves it, the images' user's."""
-    home = Path(tempfile.mkdtemp(prefix="storecast-releases-"))
-    publish(home, versions["stores"], 1)
-    for path in (home, *home.rglob("*")):
-        os.chown(path, USER, USER)
-    home.chmod(0o755)
-    yield home / "releases"
-    shutil.rmtree(home)
-
-
-@pytest.fixture(scope="module")
-def system(machine: Machine, images: dict[str, str], secrets: Path, releases: Path) -> Iterator[System]:
-    """Everything that answers, started in compose.yaml's order."""
-    composed = Composed(machine, images, secrets, {"releases": releases}, {"nginx": nginx_image()})
-    folders = [Path(tempfile.mkdtemp(prefix=f"storecast-{name}-")) for name in ("postgres", "redis")]
-    with Composed.network(machine):
-        postgres = EncryptedPostgres(folders[0], _programs(), secrets)
-        redis = EncryptedRedis(folders[1], secrets)
-        try:
-            postgres.start()
-            postgres.make_databases()
-            redis.start()
-            composed.run("migrate", wait=True)
-            composed.run("first-key", wait=True)
-            words = ["keys", "issue", "--role", "operator", "--name", "Ann"]
-            key = composed.run("migrate", wait=True, words=words).split()[-1]
-            for name in ("service-1", "service-2", "webapp"):
-                composed.run(name)
-            # the name of what is not run here, so that the door opens
-            composed.run(
-                "nginx", "--add-host=grafana:172.28.10.131", f"--publish={DOOR}:8443", "--publish=8080:8080"
-            )
-            system = System(composed, machine, postgres, redis, secrets, f"https://localhost:{DOOR}", key)
-            with system.client() as client:
-                machine.await_("nginx", lambda: _ready(client))
-                for name in ("service-1", "service-2", "webapp"):
-                    machine.await_(name, lambda name=name: machine.healthy(name))
-            yield system
-        finally:
-            redis.stop()
-            postgres.stop(signal.SIGINT)
-            for folder in folders:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/readyz").status_code == 200
-    except httpx.TransportError:
-        return False
+@pytest.fixture
+def system(running: System) -> Iterator[System]:
+    """The same, from where it can be reached: a test is on its network, and nothing else is."""
+    with running.machine.network():
+        yield running
 
 
 def test_the_door_opens_to_new_tls_with_the_whole_chain(system: System) -> None:
@@ -361,3 +260,42 @@ def _answering(system: System) -> list[str]:
     """The replicas that have answered something since they started."""
     pattern = re.compile(r"storecast_forecasts_served_total\{[^}]*\} ([1-9]|\d\d)")
     return [name for name in ("service-1", "service-2") if pattern.search(system.metrics(name))]
+
+
+def test_what_is_trained_in_a_container_serves(system: System, tmp_path: Path) -> None:
+    """The store takes MLflow's artifacts over TLS, from who has the right key; a version that a job registers
+    there is published by the follower, trusted by its signature, and answers behind the door."""
+    system.store.start()
+    composed, machine = system.composed, system.machine
+    composed.run("bucket", wait=True)
+    composed.run("bucket", wait=True)  # a second time it is there
+    composed.run("mlflow")
+    machine.await_("mlflow", lambda: machine.healthy("mlflow"))
+    composed.run("follower")
+    machine.await_("follower", lambda: machine.healthy("follower"))
+    train = (
+        "storecast sample /tmp/sales.csv --stores 4 && storecast train /tmp/sales.csv --model aligned "
+        "--horizon 8 --no-promote && storecast models promote 1 --why 'a busy machine' --overrule"
+    )
+    composed.run("update", "--entrypoint=sh", wait=True, words=["-euc", train])
+    assert system.store.count("mlflow/") > 3
+    assert system.store.refuses("guessed")
+    with system.client() as client:
+
+        def serves() -> bool:
+            answer = client.get("/v1/forecasts?series=4&horizon=8")
+            return answer.status_code == 200 and len(answer.json()["forecasts"]) == 8
+
+        await_(serves, lambda: machine.logs("follower"))
+    assert machine.healthy("follower")
+    machine.podman("stop", "--time=60", "follower")
+    assert machine.state("follower")["ExitCode"] == 0
+
+
+def test_the_clock_sleeps_until_its_time_and_ends_when_told(system: System) -> None:
+    """The job's container is healthy while it sleeps, and need not be killed."""
+    system.composed.run("update")
+    system.machine.await_("update", lambda: system.machine.healthy("update"))
+    system.machine.podman("stop", "--time=60", "update")
+    assert system.machine.state("update")["ExitCode"] == 128 + 15
+    assert "Sat" in system.machine.logs("update")

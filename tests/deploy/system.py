@@ -1,0 +1,144 @@
+"""The system of compose.yaml as far as it runs here, in the order in which compose starts it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import ssl
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from storecast.stores.manifest import MANIFEST
+from storecast.stores.signatures import SIGNATURE, signature_of
+from storecast.stores.signing_keys import read_key
+from tests.deploy.composed import Composed, EncryptedPostgres, EncryptedRedis, Store, nginx_image
+from tests.deploy.podman import Machine
+from tests.servers import _programs
+from tests.service.conftest import Made, publish
+
+__all__ = ["DOOR", "USER", "System", "started"]
+
+USER = 10001
+DOOR = 8443
+
+
+@dataclass(frozen=True)
+class System:
+    """What runs: ``url`` is the door's, ``trust`` the root of its chain, ``key`` a planner's."""
+
+    composed: Composed
+    machine: Machine
+    store: Store
+    postgres: EncryptedPostgres
+    redis: EncryptedRedis
+    secrets: Path
+    url: str
+    key: str
+
+    def logged(self) -> Counter[str]:
+        """How often each request's number is in the forecast log."""
+        with self.postgres.connect("storecast_log_url") as connection:
+            return Counter(
+                dict(connection.execute("SELECT request, count(*) FROM forecasts GROUP BY 1").fetchall())
+            )
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """What a browser that knows the root alone believes."""
+        return ssl.create_default_context(cafile=str(self.secrets / "ca.crt"))
+
+    def metrics(self, name: str) -> str:
+        """What a replica tells Prometheus, by Prometheus' own key."""
+        code = (
+            "import pathlib, urllib.request as web; key = pathlib.Path('/keys/metrics').read_text(); "
+            f"call = web.Request('http://{name}:8000/metrics', headers={{'x-api-key': key}}); "
+            "print(web.urlopen(call).read().decode())"
+        )
+        return self.composed.run("first-key", "--entrypoint=python3", wait=True, words=["-c", code])
+
+    def weeks(self, client: httpx.Client) -> list[str]:
+        """The first weeks that are forecast."""
+        told = client.get("/v1/forecasts?series=1&horizon=3").raise_for_status().json()
+        return [row["ds"] for row in told["forecasts"]]
+
+    def client(self, **options) -> httpx.Client:
+        """A caller with the key, by HTTP/1.1 over TLS."""
+        headers = {"authorization": f"Bearer {self.key}"}
+        return httpx.Client(
+            base_url=self.url, verify=self.trust, trust_env=False, headers=headers, timeout=30, **options
+        )
+
+    def ready(self) -> bool:
+        """Whether the door opens to a replica that is ready."""
+        with self.client() as client:
+            try:
+                return client.get("/readyz").status_code == 200
+            except httpx.TransportError:
+                return False
+
+
+def _publish_signed(made: Made, places: dict[str, Path]) -> None:
+    """A version, signed with the key that `signing` made, where the follower would have put it."""
+    key = read_key(places["jobs"] / "signing" / "key.pem")
+    assert key is not None
+    with tempfile.TemporaryDirectory() as home:
+        publish(Path(home), made, 1)
+        for manifest in Path(home).rglob(MANIFEST):
+            manifest.with_name(SIGNATURE).write_bytes(signature_of(manifest.read_bytes(), key))
+        shutil.copytree(Path(home) / "releases", places["releases"], dirs_exist_ok=True)
+    for path in (places["releases"], *places["releases"].rglob("*")):
+        os.chown(path, USER, USER)
+
+
+def _folder(stack: ExitStack, name: str) -> Path:
+    """A folder that users of servers may enter, removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix=f"storecast-{name}-"))
+    folder.chmod(0o755)
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@contextmanager
+def started(machine: Machine, images: dict[str, str], secrets: Path, made: Made) -> Iterator[System]:
+    """Two replicas behind the door, the web app, both databases; ``made`` is what serves."""
+    with ExitStack() as stack:
+        places = {name: _folder(stack, name) for name in ("releases", "jobs", "trust")}
+        for place in places.values():
+            os.chown(place, USER, USER)
+        composed = Composed(machine, images, secrets, places, {"nginx": nginx_image()})
+        stack.callback(machine.clear)
+        with Composed.network(machine):
+            postgres = EncryptedPostgres(_folder(stack, "postgres"), _programs(), secrets)
+            redis = EncryptedRedis(_folder(stack, "redis"), secrets)
+            store = Store(_folder(stack, "s3"), secrets, composed.services["s3"]["command"])
+            stack.callback(store.stop)
+            stack.callback(postgres.stop, signal.SIGINT)
+            stack.callback(redis.stop)
+            postgres.start()
+            postgres.make_databases()
+            redis.start()
+            composed.run("migrate", wait=True)
+            composed.run("signing", wait=True)
+            _publish_signed(made, places)
+            composed.run("first-key", wait=True)
+            words = ["keys", "issue", "--role", "operator", "--name", "Ann"]
+            key = composed.run("migrate", wait=True, words=words).split()[-1]
+            for name in ("service-1", "service-2", "webapp"):
+                composed.run(name)
+            # the name of what is not run here, so that the door opens
+            away = "--add-host=grafana:172.28.10.131"
+            composed.run("nginx", away, f"--publish={DOOR}:8443", "--publish=8080:8080")
+            system = System(
+                composed, machine, store, postgres, redis, secrets, f"https://localhost:{DOOR}", key
+            )
+            machine.await_("nginx", system.ready)
+            for name in ("service-1", "service-2", "webapp"):
+                machine.await_(name, lambda name=name: machine.healthy(name))
+        yield system
