@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from storecast.errors import UntrustedError
 from storecast.service.problems import Problem
 from storecast.service.watcher import Holder
 from storecast.settings import Settings
@@ -139,6 +140,26 @@ def test_versions_made_before_there_was_a_key_stay_trusted(own: Path) -> None:
     ArtifactFolders().save(changed, str(own / "copy"))
     settings = Settings()
     ArtifactFolders(trust=signing.trust(settings)).load(str(own / "copy"))
+
+
+def test_mlflow_loads_what_is_trusted(home: Path, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through its own door, by the list of the process that loads: signed, tampered with, revoked."""
+    import mlflow
+
+    monkeypatch.setenv("STORECAST_HOME", str(home))
+    assert call("train", served.data, "--model", "naive-growth", "--horizon", 13).code == 0
+    model = next((home / "mlruns").rglob("MLmodel")).parent
+    assert mlflow.pyfunc.load_model(str(model)) is not None
+    own, spare = signing.key_at_hand(Settings()), model / "data" / SIGNATURE
+    assert own is not None
+    kept = spare.read_bytes()
+    spare.write_bytes(kept.replace(own.id.encode(), b"0" * 16))
+    with pytest.raises(UntrustedError, match="not trusted"):
+        mlflow.pyfunc.load_model(str(model))
+    spare.write_bytes(kept)
+    assert call("signing", "revoke", own.id, "--why", "stolen").code == 0
+    with pytest.raises(UntrustedError, match="revoked"):
+        mlflow.pyfunc.load_model(str(model))
 
 
 def test_an_older_version_is_accepted_by_hand(home: Path, served: Served, monkeypatch) -> None:

@@ -195,10 +195,8 @@ def look_up_one(
     """One row's columns, and what of ``given`` they depend on."""
     model = champion.exogenous
     read = {n: float(value) for n, value in given.items() if model is not None and n in model.names}
-    if (
-        champion.views[by].said.get(place, {}).get(week, ())
-    ):  # a planner has spoken: what is given changes nothing
-        read = {}
+    if champion.views[by].said.get(place, {}).get(week):
+        read = {}  # a planner has spoken: what is given changes nothing
     columns = [column[week] for column in champion.rows(by, place, levels).columns]
     if read:
         assert model is not None
