@@ -38,7 +38,7 @@ endif
 help: ## list the targets
 	@echo 'Storecast: make TARGET'
 	@echo
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make run DATA=path     from a sales file, zip or folder; without DATA from sample data'
 	@echo '  make run SERVE=no      without starting service and web app at the end'
@@ -176,6 +176,55 @@ sbom: $(DEPLOY) ## list what each image installs (CycloneDX), into build/sbom
 	  .venv-deploy/bin/cyclonedx-py requirements --output-reproducible \
 	    -o build/sbom/$$part.json $(PARTS)/$$part.lock && echo "build/sbom/$$part.json" || exit 1; \
 	done
+
+# What a pipeline or a person does to an environment: scripts that take their settings by the environment.
+RELEASING := scan push plan apply deploy smoke rollback-release
+$(RELEASING): export ENVIRONMENT := $(ENVIRONMENT)
+$(RELEASING): export VERSION := $(VERSION)
+$(RELEASING): export BACKEND := $(BACKEND)
+$(RELEASING): export IMAGES := $(IMAGES)
+$(RELEASING): export ENGINE := $(ENGINE)
+
+.PHONY: scan
+scan: sbom ## what the images hold, and known holes in them where Trivy is installed [VERSION=...]
+	@deploy/scripts/scan
+
+.PHONY: push
+push: ## images and bundle of a release to an environment [ENVIRONMENT=...] [VERSION=...] [BACKEND=...]
+	@deploy/scripts/push
+
+.PHONY: plan
+plan: ## what would change in an environment's infrastructure [ENVIRONMENT=...] [BACKEND=...]
+	@deploy/scripts/plan
+
+.PHONY: apply
+apply: ## carry out the plan that was kept [ENVIRONMENT=...] [BACKEND=...]
+	@deploy/scripts/apply
+
+.PHONY: deploy
+deploy: ## start a release on an environment's host [ENVIRONMENT=...] [VERSION=...] [BACKEND=...]
+	@deploy/scripts/deploy
+
+.PHONY: smoke
+smoke: ## ask a deployed system for readiness, version and a forecast [URL=...] [VERSION=...]
+	@deploy/scripts/smoke "$(or $(URL),$(shell cat build/url-$(ENVIRONMENT) 2>/dev/null))" $(VERSION)
+
+.PHONY: rollback-release
+rollback-release: ## back to the release that ran before [ENVIRONMENT=...] [VERSION=...] [BACKEND=...]
+	@deploy/scripts/rollback-release
+
+.PHONY: retrain
+retrain: export STORECAST_RUN_DATA := $(value DATA)
+retrain: $(RUNTIME) ## train a version and judge it, without letting it serve [DATA=path]
+	@deploy/scripts/retrain train
+
+.PHONY: gate
+gate: $(RUNTIME) ## end with 1 unless the gate lets the version that was retrained pass
+	@deploy/scripts/retrain gate
+
+.PHONY: promote
+promote: $(RUNTIME) ## let the version that was retrained serve
+	@deploy/scripts/retrain promote
 
 .PHONY: lock
 lock: $(LOCKER)/bin/uv ## re-make the locks, with hashes, and prove them for every supported system

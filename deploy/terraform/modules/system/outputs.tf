@@ -72,3 +72,8 @@ output "balancer_dns_name" {
   description = "The load balancer's own name; null where there is none."
   value       = try(module.load_balancer[0].dns_name, null)
 }
+
+output "images" {
+  description = "Address of the repositories up to the image's name."
+  value       = module.registry.images
+}

@@ -1,0 +1,34 @@
+# Read by the scripts beside it, which make starts from the root of the clone. Settings come by the environment:
+#   ENVIRONMENT  development, staging or production
+#   VERSION      the release; the version of pyproject.toml without it
+#   BACKEND      file with the settings of Terraform's backend (an output of deploy/terraform/bootstrap)
+# AWS credentials are found as every AWS tool finds them. Nothing here prints a secret.
+set -eu
+cd "$(dirname "$0")/../.."
+
+refuse() { echo "$(basename "$0"): $*" >&2; exit 2; }
+
+need_environment() {
+    case ${ENVIRONMENT:-} in
+        development | staging | production) ;;
+        *) refuse "ENVIRONMENT is '${ENVIRONMENT:-}'; expected development, staging or production" ;;
+    esac
+}
+
+need_version() {
+    VERSION=${VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)}
+    case $VERSION in
+        *[!0-9A-Za-z.-]* | [!0-9]* | '') refuse "VERSION is '$VERSION'; expected such as 1.4.0" ;;
+    esac
+}
+
+infrastructure() { terraform -chdir=deploy/terraform/infrastructure "$@"; }
+
+begin() { # Terraform with the environment's state
+    [ -f "${BACKEND:-}" ] || refuse "BACKEND is '${BACKEND:-}'; expected the file that bootstrap's output 'backend' was written to"
+    backend=$(cd "$(dirname "$BACKEND")" && pwd)/$(basename "$BACKEND")
+    infrastructure init -input=false -no-color -reconfigure ${TF_PLUGIN_DIR:+-plugin-dir="$TF_PLUGIN_DIR"} \
+        -backend-config="$backend" -backend-config="key=$ENVIRONMENT.tfstate" >/dev/null
+}
+
+output() { infrastructure output -raw "$1"; }
