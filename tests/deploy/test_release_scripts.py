@@ -134,6 +134,8 @@ def test_a_host_fetches_a_release_once_and_starts_it(host: Clone, tmp_path: Path
         "STORECAST_VERSION='2.0.0'",
         f"STORECAST_SECRETS_FOLDER='{memory}/secrets'",
         "STORECAST_IMAGES='registry.example.com/storecast-staging'",
+        "STORECAST_HTTPS_PORT='443'",
+        f"STORECAST_DATA='{tmp_path}/releases/data'",
         "STORECAST_BACKUPS='s3://backups/host'",
     ]
     assert (memory / "secrets" / "tls.key").read_text() == "-----BEGIN\nlines\n"
@@ -151,7 +153,7 @@ def test_a_damaged_bundle_is_not_started(host: Clone, tmp_path: Path) -> None:
     done = host.run(str(HOST / "storecast-release"), "2.0.0")
     assert done.returncode == 1
     assert "damaged" in done.stdout
-    assert list((tmp_path / "releases").iterdir()) == []
+    assert [path.name for path in (tmp_path / "releases").iterdir()] == ["data"]
 
 
 def test_a_release_that_is_not_healthy_is_not_the_current_one(host: Clone, tmp_path: Path) -> None:
