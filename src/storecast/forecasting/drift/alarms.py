@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storecast.forecasting.calendar import Days
-from storecast.forecasting.drift.config import KINDS
+from storecast.forecasting.drift.config import KINDS, DriftConfig
 from storecast.forecasting.drift.evidence import Evidence
+from storecast.forecasting.drift.onset import change_of
 from storecast.forecasting.drift.report import Alarm
 from storecast.forecasting.drift.words import remedy, sentence
 
@@ -20,6 +21,7 @@ Bool = NDArray[np.bool_]
 _LEVELS = ("panel", "store", "block", "series")
 _EXPLAINED = 0.5  # share of its series that a graver alarm must hold to explain a lighter one
 _APART = ("level", "input", "residual")  # whose levels are told apart before they are judged
+_IN_THE_DATA = ("unit", "shifted-dates")  # wrong until the weeks are loaded again
 _PAUSE = 1  # looks without evidence that do not end an alarm
 
 
@@ -79,15 +81,15 @@ class _Episode:
     last: int
 
 
-def raise_alarms(evidence: Sequence[Evidence], limit: Sequence[float], weeks: Days) -> tuple[Alarm, ...]:
+def raise_alarms(
+    evidence: Sequence[Evidence], limit: Sequence[float], weeks: Days, config: DriftConfig
+) -> tuple[Alarm, ...]:
     """All alarms of the looks, the gravest kind first, those that are over after those that are on."""
     alarms: list[tuple[tuple[object, ...], Alarm]] = []
     for i, hit in enumerate(hits(evidence, limit)):
         found = evidence[i]
-        looks = len(hit)
         for k in np.flatnonzero(hit.any(axis=0)):
-            for episode in _episodes(hit[:, k]):
-                alarm = _alarm(found, int(k), episode, limit[i], weeks, looks)
+            for alarm in _alarms(found, int(k), hit[:, k], limit[i], weeks, config):
                 rank = (not alarm.active, KINDS.index(alarm.kind), _LEVELS.index(alarm.level), alarm.p_value)
                 alarms.append(((*rank, alarm.key, alarm.column, alarm.raised), alarm))
     return tuple(alarm for _, alarm in sorted(alarms, key=lambda pair: pair[0]))
@@ -99,22 +101,40 @@ def _episodes(hit: Bool) -> list[_Episode]:
     return [_Episode(int(part[0]), int(part[-1])) for part in np.split(at, cuts)]
 
 
-def _alarm(found: Evidence, k: int, episode: _Episode, limit: float, weeks: Days, looks: int) -> Alarm:
-    first_look = len(weeks) - looks
-    size, p = float(found.size[episode.last, k]), float(found.p_value[episode.last, k])
-    since = str(weeks[found.began[episode.first, k]])
-    key = str(found.keys[k])
-    return Alarm(
-        kind=found.kind,
-        level=found.level,
-        key=key,
-        column=found.column,
-        size=size,
-        since=since,
-        raised=str(weeks[first_look + episode.first]),
-        active=episode.last == looks - 1,
-        p_value=p,
-        limit=limit,
-        sentence=sentence(found.kind, found.level, key, found.column, size, since, p),
-        remedy=remedy(found.kind),
-    )
+def _alarms(
+    found: Evidence, k: int, hit: Bool, limit: float, weeks: Days, config: DriftConfig
+) -> list[Alarm]:
+    """The alarms of one key: one for each change, though evidence of it may pause."""
+    first_look = len(weeks) - len(hit)
+    out: list[Alarm] = []
+    until = -1  # the last look at which the change before was still there
+    for episode in _episodes(hit):
+        raised = first_look + episode.first
+        if episode.first <= until:
+            continue
+        size, began = float(found.size[episode.last, k]), int(found.began[episode.first, k])
+        active = episode.last == len(hit) - 1 or found.kind in _IN_THE_DATA
+        if found.deviation is not None and found.form != "share":
+            longest = max(config.windows)
+            change = change_of(found.deviation[:, k], found.form, raised, longest, config.reference)
+            began, size, active = change.began, change.size, active or change.lasts
+            until = len(hit) if change.lasts else episode.last
+        p = float(found.p_value[episode.first : episode.last + 1, k].min())
+        since, key = str(weeks[began]), str(found.keys[k])
+        out.append(
+            Alarm(
+                kind=found.kind,
+                level=found.level,
+                key=key,
+                column=found.column,
+                size=size,
+                since=since,
+                raised=str(weeks[raised]),
+                active=active,
+                p_value=p,
+                limit=limit,
+                sentence=sentence(found.kind, found.level, key, found.column, size, since, p),
+                remedy=remedy(found.kind),
+            )
+        )
+    return out

@@ -101,6 +101,7 @@ def _independent(learnt: Float, group: Group) -> Float:
     if group.level == "series":
         return np.ones(len(group.keys))
     z = np.clip(learnt, -_CAP, _CAP)
+    z = z - ratio(np.nan_to_num(z).sum(axis=0), np.isfinite(z).sum(axis=0).astype(np.float64))
     count = _sum_by(np.isfinite(z).astype(np.float64), group)
     mean = ratio(_sum_by(z, group), count)
     square = ratio(_sum_by(z**2, group), count)

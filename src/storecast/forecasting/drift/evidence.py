@@ -18,7 +18,8 @@ class Evidence:
 
     ``p_value`` (L, K) corrected for all keys, NaN where not judged; ``size`` (L, K) as in ``Alarm``;
     ``began`` (L, K) row of the panel that the change began at; ``of`` (N,) the place of each series among the
-    keys; ``deviation`` (T, K) week by week, for pictures, or None.
+    keys. ``deviation`` (T, K) week by week, or None; its ``form``: "log" or "plain" differences from what was
+    to be expected, "steps" from week to week, or "share" of the forecast.
     """
 
     kind: str
@@ -30,3 +31,4 @@ class Evidence:
     size: Float
     began: NDArray[np.int64]
     deviation: Float | None = None
+    form: str = "plain"

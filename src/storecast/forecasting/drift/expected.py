@@ -1,6 +1,6 @@
 """Sales beside the same weeks a year earlier, holidays on holidays, on a scale of shares.
 
-The scale is u = asinh(y / 2s), s a quarter of the series' usual week: a logarithm for sales as usual, and
+The scale is u = asinh(y / 2s), s a tenth of the series' usual week: a logarithm for sales as usual, and
 finite and tame around zero and for negative weeks. It is free of the unit.
 """
 
@@ -22,7 +22,7 @@ from storecast.forecasting.timeline import make_timeline
 __all__ = ["Comparison", "compare", "spread"]
 
 Float = NDArray[np.float64]
-_SHARE_OF_USUAL = 0.25
+_SHARE_OF_USUAL = 0.1
 _NORMAL = 1.4826  # standard deviation of a normal law over its median absolute deviation
 
 

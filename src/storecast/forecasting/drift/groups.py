@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storecast.forecasting.drift.config import DriftConfig
+from storecast.forecasting.drift.parts import middle
 from storecast.forecasting.panel import Panel
 
-__all__ = ["Group", "groups", "most"]
+__all__ = ["Group", "group_middles", "groups", "most"]
+
+Float = NDArray[np.float64]
 
 Bool = NDArray[np.bool_]
 
@@ -47,3 +50,14 @@ def most(flag: Bool, possible: Bool, group: Group, config: DriftConfig) -> tuple
     happened = np.add.reduceat((flag & possible)[:, order].astype(np.int64), starts, axis=1)
     some = chances >= config.members
     return some & (happened >= config.most * chances), some
+
+
+def group_middles(values: Float, group: Group, config: DriftConfig) -> Float:
+    """(T, K) median of each key's series; NaN where fewer than ``config.members`` are known."""
+    out = np.full((len(values), len(group.keys)), np.nan)
+    order = np.argsort(group.of, kind="stable")
+    cuts = np.cumsum(np.bincount(group.of, minlength=len(group.keys)))[:-1]
+    for k, members in enumerate(np.split(order, cuts)):
+        if len(members) >= config.members:
+            out[:, k] = middle(values[:, members], np.ones(len(members)), config.members)
+    return out

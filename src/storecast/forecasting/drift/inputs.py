@@ -86,7 +86,8 @@ def input_evidence(
         change = size[learn:]
         began = np.arange(learn, rows)[:, None] + 1 - weeks[learn:]
         change = np.expm1(change) if amounts else change
-        out.append(Evidence("input", level, column, keys, of, p, change, began, deviation=part))
+        form = "steps" if wanders else "log" if amounts else "plain"
+        out.append(Evidence("input", level, column, keys, of, p, change, began, deviation=part, form=form))
     return out
 
 

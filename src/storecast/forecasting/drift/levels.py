@@ -79,7 +79,8 @@ def level_evidence(
                 p,
                 np.expm1(size[rows - looks :]),
                 began,
-                deviation=np.expm1(part.values),
+                deviation=part.values,
+                form="log",
             )
         )
     return out

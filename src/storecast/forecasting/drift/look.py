@@ -20,7 +20,7 @@ from storecast.forecasting.drift.groups import Group, groups, most
 from storecast.forecasting.drift.inputs import by_store, input_evidence, last_year
 from storecast.forecasting.drift.levels import level_evidence, sales_parts
 from storecast.forecasting.drift.lost import lost_evidence
-from storecast.forecasting.drift.report import Check, DriftReport
+from storecast.forecasting.drift.report import Alarm, Check, DriftReport
 from storecast.forecasting.drift.residuals import residual_evidence
 from storecast.forecasting.drift.stuck import gone_evidence, repeats, stuck_evidence
 from storecast.forecasting.drift.units import log_ratio, slipped, unit_evidence
@@ -32,6 +32,7 @@ __all__ = ["drift", "gather", "limits"]
 
 Bool = NDArray[np.bool_]
 _SALES = "sales"
+_WORLD = ("lost-series", "level", "input")
 
 
 def drift(
@@ -46,11 +47,13 @@ def drift(
     """Look at the new weeks of ``panel`` as if once each week, and say what has drifted.
 
     The new weeks are those after ``forecaster``'s cutoff, whose residuals are then looked at too, or the last
-    ``weeks``. Closures in ``events`` are no losses. Raises RequestError where there is no new week, or no
-    history before the new ones.
+    ``weeks``; without any the report is empty. Closures in ``events`` are no losses. Raises RequestError
+    where there is no new week, or no history before the new ones.
     """
     rows = len(panel.weeks)
     looks = weeks if weeks is not None else _new_weeks(panel, forecaster)
+    if weeks is None and looks == 0:
+        return _nothing_new(panel, config)
     if not 1 <= looks < rows:
         raise RequestError(
             "There are no new weeks to look at.",
@@ -71,7 +74,11 @@ def drift(
         looks=looks,
         series=len(panel.keys),
         budget=config.budget,
-        alarms=raise_alarms(evidence, limit, panel.weeks),
+        alarms=tuple(
+            alarm
+            for alarm in raise_alarms(evidence, limit, panel.weeks, config)
+            if forecaster is None or not _learnt(alarm, new[0])
+        ),
         checks=tuple(
             Check(e.kind, e.level, e.column, at, e.keys, e.p_value[-1], e.size[-1], e.deviation)
             for e, at in zip(evidence, limit, strict=True)
@@ -85,6 +92,16 @@ def _new_weeks(panel: Panel, forecaster: Forecaster | None) -> int:
     if forecaster is None:
         return 1
     return int((panel.weeks > forecaster.cutoff).sum())
+
+
+def _nothing_new(panel: Panel, config: DriftConfig) -> DriftReport:
+    return DriftReport("", "", 0, len(panel.keys), config.budget, (), (), panel.weeks)
+
+
+def _learnt(alarm: Alarm, first: np.datetime64) -> bool:
+    """Whether a change of the world, not of the file, began before the model's cutoff: it has learnt of
+    it."""
+    return alarm.kind in _WORLD and bool(np.datetime64(alarm.since) < first)
 
 
 def limits(evidence: Sequence[Evidence], config: DriftConfig) -> list[float]:

@@ -24,7 +24,8 @@ class Alarm:
     panel); ``column``: "sales" or an input. ``size``: the relative change (level, residual: -0.3 is a fall by
     30 %), the factor (unit), weeks (shifted-dates: 1 is a week late; stuck, lost: how long), or the change in
     the input's own unit. ``since``: the first week concerned; ``raised``: the week at whose look it was first
-    raised; ``active``: still so at the last look. ``p_value``: of so much by chance anywhere among the tests
+    raised; ``active``: still so at the last look, or
+    still wrong in the data (unit, shifted-dates). ``p_value``: of so much by chance anywhere among the tests
     of its family at one look; ``limit``: the part of the budget below which it alarms. ``sentence`` says what
     is, ``remedy`` what to do.
     """

@@ -60,7 +60,11 @@ def residual_evidence(
         shown[first : first + known] = ratio(sold, said) - 1.0
         level_name = "panel" if name == "total" else name
         keys = np.array([""]) if name == "total" else level.keys
-        out.append(Evidence("residual", level_name, "sales", keys, of, p, change, began, deviation=shown))
+        out.append(
+            Evidence(
+                "residual", level_name, "sales", keys, of, p, change, began, deviation=shown, form="share"
+            )
+        )
     return out
 
 

@@ -40,6 +40,8 @@ def stuck_evidence(
     for group in grouped:
         flag, chance = most(same, possible, group, config)
         p = run_p_values(flag, chance, looks, config)
+        if column == "sales" and group.level != "series":
+            p = np.fmin(p, _together(same, possible, flag, group, looks))
         rows = len(flag)
         run = lengths(flag)[rows - looks :]
         began = np.arange(rows - looks, rows)[:, None] + 1 - run
@@ -53,6 +55,18 @@ def stuck_evidence(
             )
             p = np.where(once, 1.0, p)
         out.append(Evidence("stuck-input", group.level, column, *whole, p, size + 1.0, began))
+    return out
+
+
+def _together(same: Bool, possible: Bool, flag: Bool, group: Group, looks: int) -> Float:
+    """(looks, K) how rare it is that so many series of a group repeat their sales in one week, each as seldom
+    as it did before: to the cent they do not depend on each other."""
+    first = len(same) - looks
+    own = (same[:first].sum(axis=0) + 1.0) / (possible[:first].sum(axis=0) + 2.0)
+    size = len(group.keys)
+    rarity = np.log(own) * same[first:]
+    logs = np.stack([np.bincount(group.of, row, size) for row in rarity])
+    out: Float = np.where(flag[first:], np.minimum(1.0, size * np.exp(logs)), 1.0)
     return out
 
 

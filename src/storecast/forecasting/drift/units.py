@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from storecast.forecasting.drift.config import DriftConfig
 from storecast.forecasting.drift.evidence import Evidence
-from storecast.forecasting.drift.groups import Group, most
+from storecast.forecasting.drift.groups import Group, group_middles, most
 from storecast.forecasting.drift.runs import lengths, run_p_values
+from storecast.forecasting.drift.shifts import changes, scores
+from storecast.forecasting.drift.tail import normal_law, p_values
 from storecast.forecasting.operators import cumulative, ratio, window_sum
 
 __all__ = ["log_ratio", "slipped", "unit_evidence"]
@@ -44,22 +46,30 @@ def unit_evidence(
     quotient: Float, column: str, grouped: list[Group], looks: int, config: DriftConfig
 ) -> list[Evidence]:
     """Evidence at the last ``looks`` weeks that the log ``quotient`` (T, N) of ``column`` to what it was is a
-    unit's factor; ``size`` is that factor."""
+    unit's factor; ``size`` is that factor. It is as rare as slips are, or as a single week so far off is."""
     rows = len(quotient)
-    slip, known = slipped(quotient, config), np.isfinite(quotient)
-    out = []
-    for group in grouped:
-        size = np.ones((looks, len(group.keys)))
-        p = np.full((looks, len(group.keys)), np.nan)
-        run = np.zeros((looks, len(group.keys)), dtype=np.int64)
-        for factor in config.factors:  # another factor next week is another slip
-            flag, possible = most(slip == np.log(factor), known, group, config)
-            mine = run_p_values(flag, possible, looks, config)
-            here = flag[rows - looks :]
-            size = np.where(here, factor, size)
-            run = np.where(here, lengths(flag)[rows - looks :], run)
-            p = np.where(np.isfinite(p), np.fmin(p, mine), mine)
-        p = np.minimum(1.0, len(config.factors) * p)
-        began = np.arange(rows - looks, rows)[:, None] + 1 - run
-        out.append(Evidence("unit", group.level, column, group.keys, group.of, p, size, began))
+    known = np.isfinite(quotient)
+    out: list[Evidence] = []
+    single = np.ones((looks, quotient.shape[1]))
+    for group in reversed(grouped):  # single series first: what they show together is not rarer than one
+        middles = quotient if group.level == "series" else group_middles(quotient, group, config)
+        slip = slipped(middles, config)
+        _, possible = most(known, known, group, config)
+        possible &= np.isfinite(middles)
+        flag = possible & (slip != 0)
+        if group.level != "series":  # of a group most must be there
+            flag &= most(slipped(quotient, config) == slip[:, group.of], known, group, config)[0]
+        week = scores(changes(middles, 1, config), 1, rows - looks, config)
+        p = np.fmin(
+            run_p_values(flag, possible, looks, config), p_values(week, looks, 1, normal_law(1), config)
+        )
+        here = flag[rows - looks :]
+        if group.level == "series":
+            single = np.where(np.isfinite(p), p, 1.0)
+        elif here.any():
+            p = np.fmin(p, group_middles(single, group, config))
+        p = np.where(here | ~np.isfinite(p), p, 1.0)
+        size = np.where(here, np.exp(slip[rows - looks :]), 1.0)
+        began = np.arange(rows - looks, rows)[:, None] + 1 - lengths(flag)[rows - looks :]
+        out.insert(0, Evidence("unit", group.level, column, group.keys, group.of, p, size, began))
     return out

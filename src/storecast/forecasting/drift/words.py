@@ -31,6 +31,7 @@ def sentence(kind: str, level: str, key: str, column: str, size: float, since: s
     who = _who(level, key)
     name = column.replace("_", " ")
     what = f"{name[:1].upper()}{name[1:]} of {who}"
+    are, they_were, stand = ("are", "they were", "stand") if column == "sales" else ("is", "it was", "stands")
     more = "above" if size > 0 else "below"
     share = f"{abs(size):.0%}".replace("%", " %")
     weeks = f"{size:.0f} week{'s' if round(size) != 1 else ''}"
@@ -38,12 +39,12 @@ def sentence(kind: str, level: str, key: str, column: str, size: float, since: s
         text = f"{what} are missing for {weeks}, since {since}, though they were there a year ago."
     elif kind == "unit":
         factor = f"{size:,.0f} times" if size > 1 else f"one {1 / size:,.0f}th of"
-        text = f"{what} are near {factor} what they were, since {since}: another unit."
+        text = f"{what} {are} near {factor} what {they_were}, since {since}: another unit."
     elif kind == "shifted-dates":
         side = "before" if size > 0 else "after"
         text = f"{what} since {since} are those of the week {side} their date: dates are a week off."
     elif kind == "stuck-input":
-        text = f"{what} stand still: the same to the last digit for {weeks}, since {since}."
+        text = f"{what} {stand} still: the same to the last digit for {weeks}, since {since}."
     elif kind == "lost-input":
         text = f"{what} is no longer given, for {weeks}, since {since}."
     elif kind == "level":
