@@ -21,6 +21,7 @@ _BENCHMARKS = {
     "webapp": "the web app: first page, a change of store, twenty sessions at once",
     "serving": "the service beside MLflow's, BentoML and a route that does nothing",
     "log": "commits of the forecast log, beside the disk's sync time",
+    "drift": "false alarms a year where nothing drifts, and weeks until a fault is found",
 }
 
 

@@ -13,6 +13,7 @@ from storecast.ports.releases import Earlier, Published, ReleaseInfo, Releases, 
 if TYPE_CHECKING:  # types only: the service imports this module, and it must not reach pandas
     from storecast.forecasting.backtest import Backtest
     from storecast.forecasting.calendar import Calendar
+    from storecast.forecasting.drift import DriftReport
     from storecast.forecasting.forecaster import Forecaster
     from storecast.forecasting.panel import Panel
     from storecast.forecasting.promotion import GateReport
@@ -22,6 +23,8 @@ __all__ = [
     "ArtifactContent",
     "ArtifactStore",
     "Depths",
+    "DriftRun",
+    "DriftWriter",
     "Earlier",
     "Entry",
     "ForecastLog",
@@ -137,5 +140,28 @@ class ReportWriter(Protocol):
         ...
 
     def write(self, report: RunReport, path: str) -> None:
+        """Write the report as one HTML file that needs no other file."""
+        ...
+
+
+@dataclass(frozen=True)
+class DriftRun:
+    """All that a report of drift tells: what ``drift`` found in ``panel``, read from ``source``, since the
+    ``version`` of ``name`` that serves (None: without a model); the rest as in ``RunReport``."""
+
+    name: str
+    created: str
+    source: str
+    unit: str
+    panel: Panel
+    calendar: Calendar
+    drift: DriftReport
+    version: int | None
+
+
+class DriftWriter(Protocol):
+    """Turns what has drifted into something people would rather look at than read."""
+
+    def write_drift(self, run: DriftRun, path: str) -> None:
         """Write the report as one HTML file that needs no other file."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ _LEVELS = ("panel", "store", "block", "series")
 _EXPLAINED = 0.5  # share of its series that a graver alarm must hold to explain a lighter one
 _APART = ("level", "input", "residual")  # whose levels are told apart before they are judged
 _IN_THE_DATA = ("unit", "shifted-dates")  # wrong until the weeks are loaded again
+_NAMED = 5  # keys that an alarm of many spells out
 _PAUSE = 1  # looks without evidence that do not end an alarm
 
 
@@ -85,14 +86,31 @@ def raise_alarms(
     evidence: Sequence[Evidence], limit: Sequence[float], weeks: Days, config: DriftConfig
 ) -> tuple[Alarm, ...]:
     """All alarms of the looks, the gravest kind first, those that are over after those that are on."""
-    alarms: list[tuple[tuple[object, ...], Alarm]] = []
+    alike: dict[tuple[object, ...], list[Alarm]] = {}
     for i, hit in enumerate(hits(evidence, limit)):
         found = evidence[i]
         for k in np.flatnonzero(hit.any(axis=0)):
             for alarm in _alarms(found, int(k), hit[:, k], limit[i], weeks, config):
-                rank = (not alarm.active, KINDS.index(alarm.kind), _LEVELS.index(alarm.level), alarm.p_value)
-                alarms.append(((*rank, alarm.key, alarm.column, alarm.raised), alarm))
-    return tuple(alarm for _, alarm in sorted(alarms, key=lambda pair: pair[0]))
+                what = (alarm.kind, alarm.level, alarm.column, alarm.since, alarm.raised, alarm.active)
+                alike.setdefault((*what, alarm.size > 0), []).append(alarm)
+    return tuple(sorted((_joined(several) for several in alike.values()), key=_gravity))
+
+
+def _gravity(alarm: Alarm) -> tuple[object, ...]:
+    rank = (not alarm.active, KINDS.index(alarm.kind), _LEVELS.index(alarm.level), alarm.p_value)
+    return (*rank, alarm.key, alarm.column, alarm.raised, alarm.since)
+
+
+def _joined(several: Sequence[Alarm]) -> Alarm:
+    """One alarm of those alike but for their key: what happens at once in several places is one thing."""
+    if len(several) == 1:
+        return several[0]
+    one = min(several, key=_gravity)
+    keys = tuple(alarm.key for alarm in several)
+    key = ", ".join(keys[:_NAMED]) + (f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else "")
+    size = float(np.median([alarm.size for alarm in several]))
+    text = sentence(one.kind, one.level, key, one.column, size, one.since, one.p_value)
+    return replace(one, key=key, keys=keys, size=size, sentence=text)
 
 
 def _episodes(hit: Bool) -> list[_Episode]:
@@ -126,6 +144,7 @@ def _alarms(
                 kind=found.kind,
                 level=found.level,
                 key=key,
+                keys=(key,),
                 column=found.column,
                 size=size,
                 since=since,

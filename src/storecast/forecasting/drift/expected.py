@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from storecast.forecasting.aligned import block_index
 from storecast.forecasting.calendar import Calendar
 from storecast.forecasting.drift.config import DriftConfig
+from storecast.forecasting.drift.medians import medians
 from storecast.forecasting.effects import moving_holidays
 from storecast.forecasting.operators import look_back
 from storecast.forecasting.panel import Panel
@@ -75,7 +76,7 @@ def _usual(sold: Float) -> Float:
     size[:, ~some] = 0.0
     if not len(size):
         return np.full(sold.shape[1], np.nan)
-    usual = np.fmax(np.nanmedian(size, axis=0), 0.5 * np.nanmean(size, axis=0))
+    usual = np.fmax(medians(size), 0.5 * np.nanmean(size, axis=0))
     return np.where(usual > 0, usual, np.nan)
 
 
@@ -86,9 +87,9 @@ def spread(values: Float, least: int) -> Float:
     out = np.full(values.shape[1], np.nan)
     if known.any():
         part = values[:, known]
-        off = np.abs(part - np.nanmedian(part, axis=0))
+        off = np.abs(part - medians(part))
         # Of a series that mostly stands still the median says nothing.
-        out[known] = np.fmax(_NORMAL * np.nanmedian(off, axis=0), 0.5 * np.nanmean(off, axis=0))
+        out[known] = np.fmax(_NORMAL * medians(off), 0.5 * np.nanmean(off, axis=0))
     return np.where(out > 0, out, np.nan)
 
 

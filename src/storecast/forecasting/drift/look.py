@@ -136,13 +136,14 @@ def gather(
     out += unit_evidence(quotient, _SALES, grouped, looks, config)
     out += stuck_evidence(values, _SALES, grouped, looks, config)
     odd = (slipped(quotient, config) != 0) | _standing(values, grouped, config)
-    compared = compare(replace(panel, values=np.where(odd, np.nan, values)), calendar, learn, config)
+    sound = replace(panel, values=np.where(odd, np.nan, values))
+    compared = compare(sound, calendar, learn, config)
     out += shifted_evidence(compared, grouped, looks, config)
     out += level_evidence(*sales_parts(compared, panel, config), looks, config)
     for column in panel.observed:
         out += _input(panel, column, calendar, looks, config)
     if forecaster is not None:
-        out += residual_evidence(panel, forecaster, looks, config)
+        out += residual_evidence(sound, forecaster, looks, config)
     return out
 
 

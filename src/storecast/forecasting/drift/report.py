@@ -21,18 +21,19 @@ class Alarm:
     """One thing that changed beyond what chance explains.
 
     ``kind``: one of KINDS; ``level``: "panel", "store", "block" or "series", and ``key`` which ("" for the
-    panel); ``column``: "sales" or an input. ``size``: the relative change (level, residual: -0.3 is a fall by
-    30 %), the factor (unit), weeks (shifted-dates: 1 is a week late; stuck, lost: how long), or the change in
-    the input's own unit. ``since``: the first week concerned; ``raised``: the week at whose look it was first
-    raised; ``active``: still so at the last look, or
-    still wrong in the data (unit, shifted-dates). ``p_value``: of so much by chance anywhere among the tests
-    of its family at one look; ``limit``: the part of the budget below which it alarms. ``sentence`` says what
-    is, ``remedy`` what to do.
+    panel; several at once in words, ``keys`` all of them); ``column``: "sales" or an input. ``size``: the
+    relative change (level, residual: -0.3 is a fall by 30 %), the factor (unit), weeks (shifted-dates: 1 is a
+    week late; stuck, lost: how long), or the change in the input's own unit. ``since``: the first week
+    concerned; ``raised``: the week at whose look it was first raised; ``active``: still so at the last look,
+    or still wrong in the data (unit, shifted-dates). ``p_value``: of so much by chance anywhere among the
+    tests of its family at one look; ``limit``: the part of the budget below which it alarms. ``sentence``
+    says what is, ``remedy`` what to do.
     """
 
     kind: str
     level: str
     key: str
+    keys: tuple[str, ...]
     column: str
     size: float
     since: str
@@ -119,14 +120,13 @@ class DriftReport:
             "budget_a_year": self.budget,
             "drifted": self.drifted,
             "counts": self.counts(),
-            "alarms": [
-                {name: _plain(getattr(alarm, name)) for name in alarm.__dataclass_fields__}
-                for alarm in self.alarms
-            ],
+            "alarms": [{name: _plain(value) for name, value in vars(alarm).items()} for alarm in self.alarms],
             "checks": [check.as_dict() for check in self.checks],
             "not_judged": dict(self.not_judged),
         }
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -87,11 +87,17 @@ def _means(
 
 
 def _rarity(score: Float, bands: Bands, config: DriftConfig) -> Float:
-    """(W, K) p-values of mean errors, corrected for windows and keys."""
+    """(W, K) p-values of mean errors, corrected for windows and keys: the larger of how rare they are by the
+    pooled errors that the bands rest on, and among the errors of all keys so far."""
     places = np.linspace(PROBABILITIES[0], PROBABILITIES[-1], _POOL)
-    tail = fit_tail(np.abs(np.interp(places, PROBABILITIES, bands.quantiles)), config)
-    assert tail is not None
+    pooled = fit_tail(np.abs(np.interp(places, PROBABILITIES, bands.quantiles)), config)
+    assert pooled is not None
     judged = np.isfinite(score)
+    size = np.abs(np.nan_to_num(score))
+    rare = pooled.beyond(size)
+    for week in range(len(score)):
+        others = fit_tail(size[: week + 1][judged[: week + 1]], config)
+        if others is not None and score.shape[1] >= config.members:
+            rare[week] = np.maximum(rare[week], others.beyond(size[week]))
     tests = judged.sum(axis=1, keepdims=True) * len(config.windows)
-    p = np.minimum(1.0, tests * tail.beyond(np.abs(np.nan_to_num(score))))
-    return np.where(judged, p, np.nan)
+    return np.where(judged, np.minimum(1.0, tests * rare), np.nan)

@@ -16,7 +16,7 @@ Bool = NDArray[np.bool_]
 _REGULAR = 0.35  # of the mean length, a spread below which runs follow a clock and not chance
 _CLOCK_RUNS = 6  # from which that can be told
 _ENDS, _GOES_ON = 4.5, 0.5  # runs of which so much is known beforehand: how often one ends, and goes on
-_OWN_PRIOR = 2.0  # weeks of a series' runs that the panel's are mixed in as
+_OWN_PRIOR = 4.0  # weeks of a series' runs that the panel's are mixed in as
 
 
 def lengths(flag: Bool) -> Int:
@@ -54,26 +54,25 @@ def run_p_values(flag: Bool, possible: Bool, looks: int, config: DriftConfig) ->
     first, exposed = _known(flag & fresh).sum(axis=1), _known(possible & fresh).sum(axis=1)
     first_on, first_could = _known(going & young).sum(axis=1), _known(could_go & young).sum(axis=1)
     columns = np.arange(size)
-    out = np.full((looks, size), np.nan)
-    for look in range(looks):
-        row = rows - looks + look
-        before = row + 1 - run[row]  # rows known before the run
-        tried, runs = chances[before, columns], began[before, columns]
-        hazard = (first[before] + 1.0) / (exposed[before] + 2.0)
-        entry = config.prior_runs * hazard / (tried + config.prior_runs)
-        pooled = (first_on[before] + _GOES_ON) / (first_could[before] + _GOES_ON + _ENDS)
-        own = (went_on[before, columns] + _OWN_PRIOR * pooled) / (could[before, columns] + _OWN_PRIOR)
-        # Of all together: among many a few are regular by chance.
-        mean = ratio(happened[before, columns].sum(keepdims=True), runs.sum(keepdims=True))
-        scatter = ratio(squares[before, columns].sum(keepdims=True), runs.sum(keepdims=True)) - mean**2
-        clocked = (runs >= _CLOCK_RUNS) & (mean > 1.5) & (scatter < (_REGULAR * mean) ** 2)
-        own = np.where(clocked, np.minimum(own, 1.0 / (runs + 2.0)), own)
-        beyond = np.maximum(run[row] - longest[before, columns], 0)
-        p = np.where(runs > 0, own**beyond, entry * pooled ** np.maximum(beyond - 1, 0))
-        p = np.where((beyond == 0) | (beyond > config.forget), 1.0, p)
-        judged = tried >= config.least_reference
-        out[look] = np.where(judged, np.minimum(1.0, judged.sum() * p), np.nan)
-    return out
+    at = np.arange(rows - looks, rows)
+    now = run[at]
+    before = at[:, None] + 1 - now  # (looks, K) rows known before each run
+    tried, runs = chances[before, columns], began[before, columns]
+    hazard = (first[before] + 1.0) / (exposed[before] + 2.0)
+    entry = config.prior_runs * hazard / (tried + config.prior_runs)
+    pooled = (first_on[before] + _GOES_ON) / (first_could[before] + _GOES_ON + _ENDS)
+    own = (went_on[before, columns] + _OWN_PRIOR * pooled) / (could[before, columns] + _OWN_PRIOR)
+    # Clockwork is told of all columns together: among many a few are regular by chance.
+    many = runs.sum(axis=1, keepdims=True)
+    mean = ratio(happened[before, columns].sum(axis=1, keepdims=True), many)
+    scatter = ratio(squares[before, columns].sum(axis=1, keepdims=True), many) - mean**2
+    clocked = (runs >= _CLOCK_RUNS) & (mean > 1.5) & (scatter < (_REGULAR * mean) ** 2)
+    own = np.where(clocked, np.minimum(own, 1.0 / (runs + 2.0)), own)
+    beyond = np.maximum(now - longest[before, columns], 0)
+    p = np.where(runs > 0, own**beyond, entry * pooled ** np.maximum(beyond - 1, 0))
+    p = np.where((beyond == 0) | (beyond > config.forget), 1.0, p)
+    judged = tried >= config.least_reference
+    return np.where(judged, np.minimum(1.0, judged.sum(axis=1, keepdims=True) * p), np.nan)
 
 
 def _known(values: NDArray[np.generic]) -> Float:

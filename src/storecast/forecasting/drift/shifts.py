@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storecast.forecasting.drift.config import DriftConfig
+from storecast.forecasting.drift.medians import medians
 from storecast.forecasting.operators import cumulative, ratio, window_sum
 
 __all__ = ["changes", "scores", "smaller"]
@@ -50,7 +51,7 @@ def scores(change: Float, window: int, learn: int, config: DriftConfig) -> Float
     cap = np.full(change.shape[1], np.inf)
     some = seen[:learn].sum(axis=0) >= config.least_reference
     if some.any():
-        cap[some] = _CAP * _NORMAL * np.nanmedian(np.abs(first[:, some]), axis=0)
+        cap[some] = _CAP * _NORMAL * medians(np.abs(first[:, some]))
     cap = np.where(cap > 0, cap, np.inf)
     square = np.where(seen, np.minimum(np.abs(change), cap) ** 2, 0.0)
     total, count = np.cumsum(square, axis=0), np.cumsum(seen, axis=0).astype(np.float64)
@@ -60,8 +61,7 @@ def scores(change: Float, window: int, learn: int, config: DriftConfig) -> Float
     weeks[window:] = count[:-window]
     heard = weeks >= config.least_reference
     own = np.where(heard, own, np.nan)
-    rank = _row_medians(own)
-    typical = np.where(np.isfinite(rank), rank, np.nan)[:, None]
+    typical = medians(own.T)[:, None]
     known = np.where(heard, weeks, 0.0) / window
     prior = config.prior_weeks / window if change.shape[1] >= config.members else 0.0
     freedom = known + prior
@@ -76,15 +76,6 @@ def _as_normal(t: Float, freedom: Float) -> Float:
     """The normal score that is as rare as Student's ``t`` of so many degrees of ``freedom``."""
     factor = (8.0 * freedom + 1.0) / (8.0 * freedom + 3.0)
     out: Float = np.sign(t) * factor * np.sqrt(freedom * np.log1p(t**2 / freedom))
-    return out
-
-
-def _row_medians(values: Float) -> Float:
-    """(T,) median of what is known in each row, NaN where nothing is."""
-    out = np.full(len(values), np.nan)
-    some = np.isfinite(values).any(axis=1)
-    if some.any():
-        out[some] = np.nanmedian(values[some], axis=1)
     return out
 
 

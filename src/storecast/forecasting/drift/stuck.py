@@ -14,6 +14,7 @@ __all__ = ["gone_evidence", "repeats", "stuck_evidence"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
+_REGULAR = 0.9  # share of weeks in which an input is given that is given always
 
 
 def repeats(values: Float) -> tuple[Bool, Bool]:
@@ -79,6 +80,10 @@ def gone_evidence(
     rows = len(known)
     begun = np.zeros_like(known)
     begun[1:] = np.maximum.accumulate(known, axis=0)[:-1]
+    before = rows - looks
+    weeks = begun[:before].sum(axis=0)
+    given = (known & begun)[:before].sum(axis=0) >= _REGULAR * np.maximum(weeks, config.reference)
+    begun &= given  # of what is given now and then (markdowns) nothing is missed
     out = []
     for group in grouped:
         flag, chance = most(~known, begun, group, config)

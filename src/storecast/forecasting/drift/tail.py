@@ -51,7 +51,7 @@ def fit_tail(earlier: Float, config: DriftConfig) -> Tail | None:
         return None
     share = float(np.clip(_EXCESSES / n, _LEAST_SHARE, _MOST_SHARE))
     levels = 1.0 - share * np.array([1.0, 0.5, 0.125])
-    start, half, eighth = np.quantile(earlier, levels)
+    start, half, eighth = np.interp(levels * (n - 1), np.arange(n), np.sort(earlier))
     middle, far = half - start, eighth - start
     if middle <= 0:
         return Tail(float(start), share, max(float(start), 1.0), config.tail_prior)

@@ -59,11 +59,11 @@ def unit_evidence(
         flag = possible & (slip != 0)
         if group.level != "series":  # of a group most must be there
             flag &= most(slipped(quotient, config) == slip[:, group.of], known, group, config)[0]
-        week = scores(changes(middles, 1, config), 1, rows - looks, config)
-        p = np.fmin(
-            run_p_values(flag, possible, looks, config), p_values(week, looks, 1, normal_law(1), config)
-        )
         here = flag[rows - looks :]
+        p = run_p_values(flag, possible, looks, config)
+        if here.any():
+            week = scores(changes(middles, 1, config), 1, rows - looks, config)
+            p = np.fmin(p, p_values(week, looks, 1, normal_law(1), config))
         if group.level == "series":
             single = np.where(np.isfinite(p), p, 1.0)
         elif here.any():

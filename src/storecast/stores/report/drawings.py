@@ -26,7 +26,14 @@ from storecast.stores.report.words import Words, counted, day, listed
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "accuracy_picture", "backtest_picture", "forecast_picture", "reasons_picture"]
+__all__ = [
+    "Picture",
+    "accuracy_picture",
+    "backtest_picture",
+    "forecast_picture",
+    "picture",
+    "reasons_picture",
+]
 
 _WIDE, _NARROW = 10.6, 4.3  # inches
 _HISTORY, _SHORT_HISTORY = 104, 52  # weeks
@@ -43,9 +50,10 @@ class Picture:
     caption: str
 
 
-def _picture(
+def picture(
     draw: Callable[[Figure, bool], None], heights: tuple[float, float], alt: str, caption: str
 ) -> Picture:
+    """What ``draw`` makes of a figure, wide and narrow, of so many inches' ``heights``."""
     drawn = []
     for size in (Size(_WIDE, heights[0]), Size(_NARROW, heights[1], narrow=True)):
         with canvas(size) as figure:
@@ -81,7 +89,7 @@ def forecast_picture(report: RunReport, levels: tuple[float, float], words: Word
         model = forecaster.config.model
         draw_forecast(figure, short if narrow else line, report.calendar, words, model, narrow=narrow)
 
-    return _picture(draw, (4.6, 4.7), alt, caption)
+    return picture(draw, (4.6, 4.7), alt, caption)
 
 
 def backtest_picture(result: Backtest, words: Words) -> Picture:
@@ -101,7 +109,7 @@ def backtest_picture(result: Backtest, words: Words) -> Picture:
     if len(shown) < len(result.cutoffs):
         caption += f" {len(shown)} of the cutoffs are drawn."
     tall = 1.6 * len(shown) + 1.2 if overlapping(result) else 3.9
-    return _picture(
+    return picture(
         lambda figure, narrow: draw_backtest(figure, result, words, narrow=narrow),
         (tall, tall + 0.5),
         alt,
@@ -118,7 +126,7 @@ def accuracy_picture(accuracy: Accuracy, model: str, words: Words) -> Picture:
         for s in sets
     ]
     tall = 0.62 * len(sets)
-    return _picture(
+    return picture(
         lambda figure, narrow: draw_accuracy(figure, accuracy, words, model, narrow=narrow),
         (tall + 0.5, tall + 0.7),
         f"Mean error (WMAE) of {model} and both naives. {'; '.join(parts)}.",
@@ -131,7 +139,7 @@ def reasons_picture(reasons: Reasons, words: Words) -> Picture:
     """The steps from last year's sales to the forecast."""
     parts = [f"{title} {words.money(d, signed=i > 0)}" for i, (title, d) in enumerate(reasons.steps)]
     tall = 0.44 * (len(reasons.steps) + 1) + 0.2
-    return _picture(
+    return picture(
         lambda figure, narrow: draw_reasons(figure, reasons.steps, words, narrow=narrow),
         (tall, tall),
         f"{'; '.join(parts)}; forecast {words.money(reasons.forecast)}.",

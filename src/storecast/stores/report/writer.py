@@ -11,7 +11,7 @@ from markupsafe import Markup
 from storecast.forecasting.backtest import Backtest
 from storecast.forecasting.calendar import Calendar
 from storecast.forecasting.forecaster import Forecaster
-from storecast.ports import RunReport
+from storecast.ports import DriftRun, RunReport
 from storecast.stores.frames import write_bytes
 from storecast.stores.report.accuracy import measure
 from storecast.stores.report.canvas import Size, canvas, png
@@ -70,7 +70,7 @@ def reasons_picture(forecaster: Forecaster, unit: str = "$") -> bytes:
 
 
 class HtmlReport:
-    """The ``ReportWriter`` of ``storecast run``.
+    """The ``ReportWriter`` of ``storecast run``, and the ``DriftWriter``.
 
     The page holds its style and pictures, asks for nothing from anywhere, and runs no script. The commands it
     names call ``program``.
@@ -101,15 +101,24 @@ class HtmlReport:
         # A lone surrogate, which a file's name may hold, has no UTF-8 form.
         write_bytes(text.encode("utf-8", "replace"), Path(path))
 
+    def write_drift(self, run: DriftRun, path: str) -> None:
+        """Write what has drifted to ``path``, whole or not at all, as ``write`` does."""
+        from storecast.stores.report.drift import drift_page
 
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
+        style = Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704  the package's own
+        text = _template("drift.html.j2").render(drift_page(run, style, self.program))
+        write_bytes(text.encode("utf-8", "replace"), Path(path))
+
+
+def _template(name: str = "report.html.j2") -> Template:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
+        loader=FunctionLoader(lambda name: (_TEMPLATES / name).read_text(encoding="utf-8")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.from_string((_TEMPLATES / "report.html.j2").read_text(encoding="utf-8"))
+    return environment.get_template(name)
