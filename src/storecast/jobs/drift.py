@@ -1,47 +1,47 @@
-"""What has drifted since the champion was made, or in the last weeks of sales data."""
+"""What has drifted in the weeks that the champion has not seen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from storecast.forecasting.calendar import US_RETAIL, Calendar, calendar_of
+import numpy as np
+
+from storecast.forecasting.calendar import Calendar, calendar_of
 from storecast.forecasting.drift import DriftConfig, DriftReport
 from storecast.forecasting.drift import drift as look
 from storecast.forecasting.events import Event
+from storecast.forecasting.extending import extend
+from storecast.forecasting.forecaster import Forecaster
+from storecast.forecasting.frames import history_panel
 from storecast.forecasting.panel import Panel
-from storecast.forecasting.quality import SalesData, SalesSource
+from storecast.forecasting.quality import SalesSource
 from storecast.forecasting.state import from_state
-from storecast.jobs.checks import check_events
-from storecast.ports import DriftRun, Registry
+from storecast.ports import DriftRun, ModelVersion, Registry
 
-__all__ = ["DriftRequest", "DriftResult", "drift"]
-
-
-@dataclass(frozen=True)
-class DriftRequest:
-    """``name``: whose champion; ``weeks``: look at the last so many instead of those after its cutoff."""
-
-    name: str = "storecast"
-    weeks: int | None = None
-    config: DriftConfig = field(default_factory=DriftConfig)
+__all__ = ["DriftResult", "drift", "since_cutoff"]
 
 
 @dataclass(frozen=True)
 class DriftResult:
-    """``report`` of ``panel``, the panel of ``data``; ``version`` of the champion whose residuals were looked
-    at, None without one."""
+    """``report`` of what changed in ``panel``, by ``calendar``."""
 
-    data: SalesData
     panel: Panel
     calendar: Calendar
-    version: int | None
     report: DriftReport
 
-    def run(self, request: DriftRequest, source: str, created: str, unit: str = "$") -> DriftRun:
-        """What a written report needs of this."""
+    def run(self, champion: ModelVersion, source: str, created: str, unit: str) -> DriftRun:
+        """What a page of this tells; ``created`` an ISO time."""
         return DriftRun(
-            request.name, created, source, unit, self.panel, self.calendar, self.report, self.version
+            champion.name,
+            created,
+            source,
+            unit,
+            self.panel,
+            self.calendar,
+            self.report,
+            champion.version,
         )
 
 
@@ -49,32 +49,47 @@ def drift(
     source: SalesSource,
     registry: Registry,
     path: str,
-    request: DriftRequest,
+    champion: ModelVersion,
     *,
-    calendar: Calendar | None = None,
     events: Sequence[Event] = (),
+    config: DriftConfig | None = None,
 ) -> DriftResult:
-    """Look at the weeks of the sales at ``path`` that the champion has not seen.
+    """Look at the weeks of the sales at ``path`` after the cutoff of ``champion``.
 
-    Where there is no champion, at the last one, or ``request.weeks``. The calendar is the champion's unless
-    another is named. Raises DataError, RegistryError, ArtifactError, or RequestError for weeks there are not.
+    Raises DataError for sales that are refused, do not go on where its history ends or are no later,
+    RegistryError or ArtifactError where it cannot be loaded.
     """
-    data = source.read(path)
-    panel = Panel.from_frame(data.panel)
-    check_events(events, panel)
-    champion = registry.champion(request.name)
-    forecaster = None
-    if champion is not None:
-        content = registry.load(request.name, champion.version)
-        forecaster = from_state(content.arrays, content.texts, content.meta)
-        calendar = calendar or calendar_of(content.meta["calendar"])
-    calendar = calendar or US_RETAIL
+    news = Panel.from_frame(source.read(path).panel)
+    content = registry.load(champion.name, champion.version)
+    forecaster = from_state(content.arrays, content.texts, content.meta)
+    return since_cutoff(forecaster, content.meta, news, events=events, config=config)
+
+
+def since_cutoff(
+    forecaster: Forecaster,
+    meta: Mapping[str, Any],
+    news: Panel,
+    *,
+    events: Sequence[Event] = (),
+    config: DriftConfig | None = None,
+) -> DriftResult:
+    """Look at the weeks of ``news`` after the cutoff of ``forecaster``, whose artifact's metadata is
+    ``meta``.
+
+    Where ``news`` holds the history too, as a whole file does, it is looked at as it is, with its inputs;
+    where it holds new weeks alone, behind the history that the forecaster keeps, which has those inputs that
+    its model reads. Raises DataError where the weeks do not follow on each other.
+    """
+    calendar = calendar_of(meta.get("calendar", {}))
+    panel = news if _whole(forecaster, news) else extend(history_panel(forecaster), news).panel
     report = look(
-        panel,
-        forecaster=forecaster,
-        weeks=request.weeks,
-        calendar=calendar,
-        events=events,
-        config=request.config,
+        panel, forecaster=forecaster, calendar=calendar, events=events, config=config or DriftConfig()
     )
-    return DriftResult(data, panel, calendar, None if champion is None else champion.version, report)
+    return DriftResult(panel, calendar, report)
+
+
+def _whole(forecaster: Forecaster, news: Panel) -> bool:
+    """Whether ``news`` reaches back as far as the history, on its weeks and with all of its series."""
+    first = forecaster.history_weeks[0]
+    on_grid = (news.weeks[0] - first).astype(np.int64) % 7 == 0
+    return bool(on_grid and news.weeks[0] <= first and np.isin(forecaster.keys, news.keys).all())

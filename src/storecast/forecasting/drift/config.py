@@ -41,14 +41,13 @@ class DriftConfig:
     ``windows``: weeks that a lasting change is averaged over; ``reference``: weeks before the window that it
     is compared with, of which ``least_reference`` must be known; ``least_weeks``: of a series' own
     comparisons with earlier years before it is judged. ``members``: series from which a group has a middle of
-    its own. ``most``: share of a group's series that must show a fault for it to be the group's. ``peers``:
-    how much more a change against the peers counts than one against last year. ``slip``: part of a slip of
-    the calendar by a week that is no surprise. ``factors``: a unit's slips; ``near``: how far, as a factor, a
-    ratio may lie from one; ``steady``: usual relative difference from last year up to which a series can tell
-    a slip of the unit. ``forget``: weeks after which what is gone or stands still is no news.
-    ``prior_weeks``: weeks of the panel's habit that a series' own is mixed with, ``prior_runs`` for what
-    happens or not. ``walk``: correlation of an input with its last week from which it is compared with that
-    instead of with last year. ``tail_prior``: shape of a score's tail (that of a generalized Pareto law)
+    its own. ``most``: share of a group's series that must show a fault for it to be the group's. ``slip``:
+    part of a slip of the calendar by a week that is no surprise. ``factors``: a unit's slips; ``near``: how
+    far, as a factor, a ratio may lie from one; ``steady``: usual relative difference from last year up to
+    which a series can tell a slip of the unit. ``forget``: weeks after which what is gone or stands still is
+    no news. ``prior_weeks``: weeks of the panel's habit that a series' own is mixed with, ``prior_runs`` for
+    what happens or not. ``walk``: correlation of an input with its last week from which it is compared with
+    that instead of with last year. ``tail_prior``: shape of a score's tail (that of a generalized Pareto law)
     where too few are known.
     """
 
@@ -61,7 +60,6 @@ class DriftConfig:
     members: int = 5
     most: float = 0.8
     slip: float = 0.25
-    peers: float = 2.0
     factors: tuple[float, ...] = (1e-3, 1e-2, 1e2, 1e3)
     near: float = 2.0
     steady: float = 0.35
@@ -69,7 +67,7 @@ class DriftConfig:
     prior_weeks: float = 8.0
     prior_runs: float = 4.0
     walk: float = 0.8
-    tail_prior: float = 0.15
+    tail_prior: float = 0.05
 
     def limit(self, kind: str, tests: int) -> float:
         """The p-value below which one of ``tests`` families of a ``kind`` alarms at one look."""

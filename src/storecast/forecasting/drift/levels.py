@@ -1,8 +1,7 @@
 """Level shifts: sales that moved for weeks, against the same weeks of last year and against their peers.
 
 A series that merely has a season of its own moves against its peers but as it did last year; one whose last
-year was odd moves against last year but not against its peers. What counts is the smaller of the two, where
-peers, who have other seasons, are asked for half as much.
+year was odd moves against last year but not against its peers. What counts is the smaller of the two.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def lasting(
         score = scores(change, window, learn, config)
         if peers is not None:
             beside = scores(changes(peers, window, config), window, learn, config)
-            score = smaller(score, config.peers * beside)
+            score = smaller(score, beside)
         more = np.isfinite(score) & ~(np.abs(score) <= np.abs(np.nan_to_num(best, nan=-1.0)))
         more |= np.isfinite(score) & ~np.isfinite(best)
         best, size = np.where(more, score, best), np.where(more, change, size)

@@ -112,8 +112,7 @@ def _draw_map(run: DriftRun, keys: NDArray[np.str_], cells: Float, figure: Figur
     from matplotlib.colors import LinearSegmentedColormap
 
     axes = figure.subplots()
-    colours = LinearSegmentedColormap.from_list("drift", [MISS, PAPER, FORECAST])
-    colours.set_bad(PAPER)
+    colours = LinearSegmentedColormap.from_list("drift", [MISS, PAPER, FORECAST], bad=PAPER)
     x = at_days(run.panel.weeks[-cells.shape[1] :])
     edges = (x[0] - 3.5, x[-1] + 3.5, len(keys) - 0.5, -0.5)
     axes.imshow(
