@@ -18,6 +18,7 @@ from storecast.service.calls import call_of
 from storecast.service.champion import Champion
 from storecast.service.earlier import EarlierTables
 from storecast.service.kept import Kept
+from storecast.service.looks import Looks
 from storecast.service.overridden import OverrideBook
 from storecast.service.telemetry import Telemetry
 from storecast.service.trials import Trials
@@ -50,6 +51,7 @@ class Tables:
     datasets: Datasets
     jobs: Jobs
     answers: ForecastRecords
+    looks: Looks
 
 
 @dataclass

@@ -16,6 +16,7 @@ from starlette.types import Scope
 from storecast.ports import ForecastLog, ReleaseInfo
 from storecast.ports.cache import Cache
 from storecast.service.calls import Call
+from storecast.service.looks import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,6 +137,21 @@ class Telemetry:
             if (ratio := value_added()) is not None:
                 text = "1 minus the error of overrides over that of the model they replaced."
                 yield GaugeMetricFamily("storecast_override_value_added_ratio", text, value=ratio)
+
+        self.registry.register(_Read(read))
+
+    def watch_life(self, samples: Callable[[], Iterable[Sample]]) -> None:
+        """Show what the last look at the model found."""
+
+        def read() -> Iterable[Metric]:
+            families: dict[str, GaugeMetricFamily] = {}
+            for name, text, value, label in samples():
+                family = families.get(name)
+                if family is None:
+                    names = [label[0]] if label else None
+                    family = families[name] = GaugeMetricFamily(f"storecast_{name}", text, labels=names)
+                family.add_metric([label[1]] if label else [], value)
+            return families.values()
 
         self.registry.register(_Read(read))
 

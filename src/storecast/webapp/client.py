@@ -273,9 +273,13 @@ class Client:
         except httpx.TransportError as error:
             raise from_transport(error) from error
 
-    def accuracy(self) -> records.Accuracy:
-        """Forecasts against the actuals that came since."""
-        return self._get(records.Accuracy, "/v1/monitoring/accuracy")
+    def accuracy(self, by: str | None = None) -> records.Accuracy:
+        """Forecasts against the actuals that came since; ``by``: also all since go-live, by this."""
+        return self._get(records.Accuracy, "/v1/monitoring/accuracy", by=by)
+
+    def status(self) -> records.Status:
+        """What the last look at the model found."""
+        return self._get(records.Status, "/v1/monitoring/status")
 
     def metrics(self) -> str:
         """What the service counts, as Prometheus reads it."""

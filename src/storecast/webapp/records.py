@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from storecast.webapp.answers import Model
 
-__all__ = ["Accuracy", "Backtests", "ModelEvent", "ModelEvents", "Models", "Registered", "Versions"]
+__all__ = ["Accuracy", "Backtests", "ModelEvent", "ModelEvents", "Models", "Registered", "Status", "Versions"]
 
 
 class Published(Struct):
@@ -99,3 +99,19 @@ class Accuracy(Struct):
     unit: str
     all: dict[str, float | None] | None
     weeks: list[dict[str, Any]]
+    groups: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Status(Struct):
+    """What the last look at the model found; ``looked_at`` None before the first."""
+
+    model: Model
+    cutoff: str
+    looked_at: str | None
+    verdict: str | None
+    due: bool | None
+    next: str
+    reasons: list[dict[str, Any]]
+    live: dict[str, float | None] | None
+    drift: dict[str, Any] | None
+    no_drift: str

@@ -15,6 +15,7 @@ from storecast.errors import SetupError
 from storecast.ports.cache import Cache, Limit, RateLimiter
 from storecast.service.app import create_app
 from storecast.service.context import Service, ServiceConfig, Tables
+from storecast.service.looks import Looks
 from storecast.service.overridden import OverrideBook, Worth
 from storecast.service.security import Doors, KeyRing, is_loopback
 from storecast.service.telemetry import Telemetry, Traces
@@ -30,6 +31,7 @@ from storecast.stores.forecast_log.event_chain import Sealer
 from storecast.stores.forecast_log.jobs import JobTable
 from storecast.stores.forecast_log.keys import KeyTable
 from storecast.stores.forecast_log.model_events import ModelEventTable
+from storecast.stores.forecast_log.monitor_runs import MonitorRunTable
 from storecast.stores.forecast_log.overrides import OverrideTable
 from storecast.stores.forecast_log.records import ForecastTable
 from storecast.stores.forecast_log.scenarios import ScenarioTable
@@ -41,6 +43,7 @@ __all__ = ["Worker", "database", "key_table", "make_worker"]
 _LOOK_SECONDS, _KEYS_SECONDS, _OVERRIDES_SECONDS, _WORTH_SECONDS = 0.25, 2.0, 1.0, 60.0
 _PRUNE_SECONDS = 3600.0
 _ACTUALS_SECONDS = 5.0  # between looks at what came of a canary's forecasts
+_LOOKS_SECONDS = 2.0
 _DAY = 86_400_000_000  # microseconds
 
 
@@ -87,6 +90,7 @@ class Worker:
                 remedy="run `storecast keys issue --role operator`, or serve on 127.0.0.1",
             )
         self.service.book.refresh()
+        self.service.tables.looks.refresh()
         self.service.holder.look()
 
     def close(self) -> None:
@@ -129,7 +133,7 @@ def make_worker(settings: Settings, host: str) -> Worker:
     limit = Limit(settings.rate_limit, 2.0 * settings.rate_limit) if settings.rate_limit else None
     limiter, cache = _shared(settings, telemetry)
     doors = Doors(ring, limiter, limit, local=is_loopback(host))
-    tables = _tables(log.database, signing.sealer(settings))
+    tables = _tables(log.database, signing.sealer(settings), settings.name)
     book = OverrideBook(tables.overrides, home / "overrides.json")
     worth = Worth(tables.overrides, tables.actuals)
     telemetry.watch_overrides(lambda: len(book.counting()), lambda: worth.ratio)
@@ -138,6 +142,7 @@ def make_worker(settings: Settings, host: str) -> Worker:
         ring.refresh: _KEYS_SECONDS,
         book.refresh: _OVERRIDES_SECONDS,
         worth.refresh: _WORTH_SECONDS,
+        tables.looks.refresh: _LOOKS_SECONDS,
         trials.tend: _LOOK_SECONDS,
         trials.judge: _ACTUALS_SECONDS,
     }
@@ -148,10 +153,13 @@ def make_worker(settings: Settings, host: str) -> Worker:
         config, holder, log, acknowledged, telemetry, tables, cache, book, trials, time.time_ns, chores
     )
     telemetry.watch(log, lambda: _age(holder))
+    telemetry.watch_life(
+        lambda: tables.looks.samples(lambda: holder.champion.cutoff if holder.champion else None)
+    )
     return Worker(create_app(service, doors), service, log, ring, host)
 
 
-def _tables(at: Database, sealer: Sealer) -> Tables:
+def _tables(at: Database, sealer: Sealer, name: str) -> Tables:
     return Tables(
         ActualsTable(at),
         OverrideTable(at),
@@ -160,6 +168,7 @@ def _tables(at: Database, sealer: Sealer) -> Tables:
         DatasetTable(at),
         JobTable(at),
         ForecastTable(at),
+        Looks(MonitorRunTable(at), name),
     )
 
 

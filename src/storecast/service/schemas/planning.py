@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -16,6 +16,7 @@ __all__ = [
     "InputsAnswer",
     "OverviewAnswer",
     "SessionAnswer",
+    "StatusAnswer",
     "UsageReport",
 ]
 
@@ -156,10 +157,35 @@ class AccuracyAnswer(Struct):
     """What the version that serves said of weeks after its cutoff, against the actuals uploaded since: in
     ``all`` (null without actuals) and of each of the ``weeks`` with its ``ds``. Figures are rows, sold,
     forecast, error and naive_error (means, dollars), bias (share of sales), coverage-80 and coverage-95
-    (percent)."""
+    (percent). With ``by`` also ``groups``, each with its name: figures of all forecasts that were answered
+    since go-live, by version, as the last look at the model counted them."""
 
     model: Model
     cutoff: str
     unit: str
     all: dict[str, float | None] | None
     weeks: list[dict[str, float | str | None]]
+    by: str | None = None
+    looked_at: str | None = None
+    groups: list[dict[str, float | str | None]] = []
+
+
+class StatusAnswer(Struct):
+    """What the last look at the model found (`storecast monitor`), ``looked_at`` null before the first:
+    ``verdict`` is nothing, update, retrain or check (the data), ``next`` says it in words; each of the
+    ``reasons`` has its kind, action, words and numbers. ``live``: figures of all forecasts that were answered
+    and have met their actual; ``drift``: alarms with what is and what to do, or null, and ``no_drift`` says
+    why."""
+
+    model: Model
+    cutoff: str
+    looked_at: str | None
+    verdict: str | None
+    due: bool | None
+    next: str
+    reasons: list[dict[str, Any]]
+    trained: str | None
+    last_actual: str | None
+    live: dict[str, float | None] | None
+    drift: dict[str, Any] | None
+    no_drift: str

@@ -10,9 +10,10 @@ import streamlit as st
 
 from storecast.webapp import navigation
 from storecast.webapp.answers import Readiness
+from storecast.webapp.client import Client
 from storecast.webapp.frame import Visitor, empty, heading, tell
 from storecast.webapp.parts import money_columns
-from storecast.webapp.records import Accuracy
+from storecast.webapp.records import Accuracy, Status
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words, plural
 
@@ -28,6 +29,14 @@ _KINDS = {
     "invocation": "Predictions over MLflow's protocol",
 }
 _EVENTS = {"upload": "uploads", "prediction": "predictions", "download": "downloads", "scenario": "scenarios"}
+_VERDICTS = {
+    "nothing": (":material/check_circle:", st.success),
+    "update": (":material/update:", st.info),
+    "retrain": (":material/model_training:", st.warning),
+    "check": (":material/error:", st.error),
+}
+_BY = {"horizon": "Weeks ahead", "store": "Store", "version": "Version"}
+_SHOWN = 10  # alarms
 _CHECKS = {
     "champion": ("A version serves", "No version serves"),
     "log": ("Answers are written to the log", "Answers cannot be written to the log"),
@@ -102,6 +111,87 @@ def _accuracy(found: Accuracy, words: Words) -> None:
     )
 
 
+def _what_to_do(status: Status, words: Words) -> None:
+    st.header("What to do", anchor=False)
+    if status.looked_at is None:
+        empty(
+            "Nobody has looked yet",
+            "`storecast monitor` judges the model by the sales that came, looks for drift, and says here "
+            "what is to be done.",
+        )
+        return
+    icon, say = _VERDICTS[status.verdict or "nothing"]
+    say(status.next, icon=icon)
+    if status.reasons:
+        st.markdown("\n".join(f"- {reason['what']}" for reason in status.reasons))
+    st.caption(f"Looked at on {words.day(status.looked_at)}.")
+
+
+def _since_go_live(client: Client, found: Mapping[str, float | None], words: Words) -> None:
+    """Figures of every forecast that was answered, whichever version gave it."""
+    st.header("Accuracy since go-live", anchor=False)
+    st.caption(
+        f"{plural(int(found['rows'] or 0), 'forecast')} that people were given and whose sales are known, "
+        "each counted once, whichever version gave it; as counted when somebody looked last."
+    )
+    by = st.segmented_control(
+        "By", list(_BY), default="horizon", format_func=lambda kind: _BY[kind], label_visibility="collapsed"
+    )
+    kind = by or "horizon"
+    frame = pd.DataFrame(
+        [
+            {
+                _BY[kind]: group["name"],
+                "Forecasts": group["rows"],
+                "Mean error": group["wmae"],
+                "Naive's": group["wmae:naive-growth"],
+                "Value added": group["fva:naive-growth"],
+                "Bias, %": _points(group["bias"]),
+                "80 % band held, %": group["coverage-80"],
+                "95 % band held, %": group["coverage-95"],
+            }
+            for group in client.accuracy(kind).groups
+        ]
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config={
+            **money_columns(words, ("Mean error", "Naive's", "Value added")),
+            "Forecasts": st.column_config.NumberColumn(format="localized"),
+            **{
+                name: st.column_config.NumberColumn(format="%.1f")
+                for name in ("Bias, %", "80 % band held, %", "95 % band held, %")
+            },
+        },
+        alt=f"Live accuracy by {_BY[kind].lower()}",
+    )
+
+
+def _points(share: float | None) -> float | None:
+    return None if share is None else 100.0 * share
+
+
+def _drift(status: Status) -> None:
+    st.header("Drift", anchor=False)
+    found = status.drift
+    if found is None:
+        empty("Not measured yet", status.no_drift)
+        return
+    active = [alarm for alarm in found["alarms"] if alarm["active"]]
+    weeks = f"weeks {found['first_week']} to {found['last_week']}"
+    if not active:
+        st.success(
+            f"None: sales of {weeks} look like those of the same weeks in earlier years.",
+            icon=":material/check_circle:",
+        )
+    for alarm in active[:_SHOWN]:
+        st.warning(f"{alarm['sentence']} {alarm['remedy']}", icon=":material/warning:")
+    if len(active) > _SHOWN:
+        st.caption(f"And {len(active) - _SHOWN} more; `storecast monitor` lists them all.")
+    st.caption(f"{plural(found['series'], 'series', 'series')} looked at in {weeks}.")
+
+
 def _usage(text: str) -> None:
     st.header("Use", anchor=False)
     st.caption("Counted by the worker that answered, since it started; Prometheus adds workers and days up.")
@@ -167,11 +257,11 @@ def show(visitor: Visitor) -> None:
         if trouble.kind == "key":
             raise
         tell(trouble)
-    st.header("Drift", anchor=False)
-    empty(
-        "Not measured yet",
-        "Nobody watches yet whether new sales look unlike those that this version learnt from.",
-    )
+    status = client.status()
+    _what_to_do(status, words)
+    if status.live is not None:
+        _since_go_live(client, status.live, words)
+    _drift(status)
     text = client.metrics()
     _usage(text)
     _health(client.readiness(), text)
