@@ -113,6 +113,19 @@ def test_actuals_make_figures_and_ask_for_an_update(home: Path, whole: str, tmp_
     assert f"Verdict: {found['verdict']}." in shown.out
 
 
+def test_drift_is_drawn_into_a_page(home: Path, whole: str, tmp_path: Path) -> None:
+    """--report with .html writes one page of what was looked at; without new weeks it refuses."""
+    page = tmp_path / "drift.html"
+    refused = call("monitor", "--report", page)
+    assert refused.code == 1
+    assert not page.exists()
+    done = call("monitor", whole, "--report", page)
+    assert done.code == 0
+    text = page.read_text()
+    assert "What was looked at" in text
+    assert "data:image/svg+xml" in text
+
+
 def test_what_is_due_is_done_when_asked(home: Path, whole: str) -> None:
     """--retrain takes the new weeks or trains on the data; then nothing is due any more."""
     found = call("monitor", whole, "--retrain", "--json").json()

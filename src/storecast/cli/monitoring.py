@@ -31,7 +31,10 @@ def monitor(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Do what is due: update or train on DATA, and promote.")
     ] = False,
-    report: Annotated[Path | None, typer.Option(help="JSON file to write all that was found into.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="File to write: all that was found as .json, drift with pictures as .html."),
+    ] = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 3 where something is due and was not done.")
     ] = False,
@@ -47,6 +50,8 @@ def monitor(
     Examples:
 
       storecast monitor
+
+      storecast monitor sales.csv --report drift.html
 
       storecast monitor sales.csv --retrain --json
     """
@@ -81,7 +86,9 @@ def monitor(
     found = look.as_dict()
     if retrain and data is not None:
         found["done"] = _act(look, settings, data, events, sheet, dayfirst)
-    if report is not None:
+    if report is not None and report.suffix == ".html":
+        _page(look, settings, data, report)
+    elif report is not None:
         batch.write_json(found, report)
     if as_json:
         print_json(found)
@@ -91,6 +98,22 @@ def monitor(
             screen.print(f"Wrote {report}")
     if exit_code and look.verdict.due and not found.get("done"):
         raise typer.Exit(_DUE)
+
+
+def _page(look: Look, settings: Settings, data: str | None, path: Path) -> None:
+    """Draw what has drifted; refused where it was not looked for."""
+    from storecast.wiring import batch
+
+    if look.seen is None:
+        raise RequestError(
+            "There is no page of drift to write.",
+            where=f"--report {path}",
+            expected="weeks with sales after those that the model has seen",
+            found=look.no_drift,
+            remedy="Name DATA with the new weeks, or a .json file.",
+        )
+    run = look.seen.run(look.champion, data or "the actuals taken in", look.at, settings.unit)
+    batch.drift_writer(command()).write_drift(run, str(path))
 
 
 def _act(

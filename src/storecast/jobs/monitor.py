@@ -12,12 +12,9 @@ import numpy as np
 
 from storecast.errors import RegistryError, RequestError, StorecastError
 from storecast.forecasting.baselines import BASELINES
-from storecast.forecasting.calendar import calendar_of
-from storecast.forecasting.drift import DriftReport, drift
+from storecast.forecasting.drift import DriftReport
 from storecast.forecasting.events import Event
-from storecast.forecasting.extending import extend
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
-from storecast.forecasting.frames import history_panel
 from storecast.forecasting.live import LEVELS, Tally
 from storecast.forecasting.panel import Panel
 from storecast.forecasting.quality import SalesSource
@@ -25,6 +22,7 @@ from storecast.forecasting.state import from_state
 from storecast.forecasting.updating import trained_until
 from storecast.forecasting.verdict import Facts, Verdict, WeekSums, decide
 from storecast.jobs.accuracy import LiveAccuracy, Sales, live_accuracy, read_sales
+from storecast.jobs.drift import DriftResult, since_cutoff
 from storecast.ports import ArtifactContent, ModelVersion, Registry
 from storecast.ports.monitoring import AnsweredVersion, Answers, MonitorRuns
 from storecast.ports.records import Actuals
@@ -43,7 +41,8 @@ NEXT = {
 @dataclass(frozen=True)
 class Look:
     """What a look at ``champion`` found: ``verdict`` on it, live ``accuracy``, ``drift`` (None: not looked
-    for, ``no_drift`` says why), ``last_actual`` week, and the champion's ``config`` and weeks."""
+    for, ``no_drift`` says why), ``last_actual`` week, and the champion's ``config`` and weeks; ``seen``: the
+    panel that was looked at for drift, for its page."""
 
     champion: ModelVersion
     config: ForecasterConfig
@@ -55,6 +54,7 @@ class Look:
     drift: DriftReport | None
     no_drift: str
     at: str
+    seen: DriftResult | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it: plain types, None for what is not known."""
@@ -136,7 +136,7 @@ def monitor(
         trained_until(forecaster),
         newest,
         _week_sums(accuracy.each),
-        {} if found is None else found.counts(),
+        {} if found is None else found.report.counts(),
     )
     look = Look(
         champion,
@@ -146,9 +146,10 @@ def monitor(
         sales.last,
         decide(facts),
         accuracy,
-        found,
+        None if found is None else found.report,
         why_not,
         at,
+        found,
     )
     runs.record(
         name,
@@ -186,14 +187,12 @@ def _from_actuals(sales: Sales, forecaster: Forecaster) -> Panel | None:
 
 def _drift(
     forecaster: Forecaster, content: ArtifactContent, news: Panel | None, events: Sequence[Event]
-) -> tuple[DriftReport | None, str]:
+) -> tuple[DriftResult | None, str]:
     """The look for drift in the weeks after the cutoff, and why there was none."""
     if news is None or news.weeks[-1] <= forecaster.cutoff:
         return None, "No sales are known of weeks after those that the model has seen."
     try:
-        extended = extend(history_panel(forecaster), news)
-        calendar = calendar_of(content.meta.get("calendar", {}))
-        return drift(extended.panel, forecaster=forecaster, calendar=calendar, events=events), ""
+        return since_cutoff(forecaster, content.meta, news, events=events), ""
     except RequestError as error:
         return None, error.what
     except StorecastError as error:

@@ -23,7 +23,7 @@ from storecast.forecasting.backtest import Backtest
 from storecast.forecasting.calendar import US_RETAIL, Calendar
 from storecast.forecasting.events import Event
 from storecast.forecasting.quality import SalesSource
-from storecast.ports import ArtifactContent, Registry, ReportWriter
+from storecast.ports import ArtifactContent, DriftWriter, Registry, ReportWriter
 from storecast.settings import Settings
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.calendars import country_calendar, file_calendar
@@ -44,6 +44,7 @@ __all__ = [
     "check_signing",
     "clock",
     "draw_backtest",
+    "drift_writer",
     "events",
     "registry",
     "releases",
@@ -118,6 +119,13 @@ def releases(settings: Settings, name: str) -> ReleaseFolder:
 
 def report_writer(program: str) -> ReportWriter:
     """The HTML report; ``program`` is how people call this one in their shell."""
+    from storecast.stores.report import HtmlReport
+
+    return HtmlReport(program)
+
+
+def drift_writer(program: str) -> DriftWriter:
+    """The HTML page of drift; ``program`` as in ``report_writer``."""
     from storecast.stores.report import HtmlReport
 
     return HtmlReport(program)
