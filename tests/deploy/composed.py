@@ -7,6 +7,7 @@ configuration, secrets and certificates that compose.yaml gives them.
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
@@ -264,12 +265,14 @@ class Composed:
         if isinstance(networks, dict) and "front" in networks:
             options.append(f"--ip={networks['front']['ipv4_address']}")
         options += ["--init"] if service.get("init") else []
+        check = service.get("healthcheck", {}).get("test", [""])
+        options += [f"--health-cmd={json.dumps(check[1:])}"] if check[0] == "CMD" else []
         for secret in service.get("secrets", []):
             options.append(f"--volume={self._secrets / secret}:/run/secrets/{secret}:ro")
         for volume in service.get("volumes", []):
             what, rest = volume.split(":", 1)
-            place = self._places.get(what, what)
-            options.append(f"--volume={(ROOT / what).resolve() if what.startswith('./') else place}:{rest}")
+            place = self._places.get(what, (ROOT / what).resolve() if what.startswith("./") else what)
+            options.append(f"--volume={place}:{rest}")
         return options
 
     def run(self, name: str, *more: str, wait: bool = False, words: Sequence[str] | None = None) -> str:

@@ -112,6 +112,7 @@ def started(machine: Machine, images: dict[str, str], secrets: Path, made: Made)
         places = {name: _folder(stack, name) for name in ("releases", "jobs", "trust")}
         for place in places.values():
             os.chown(place, USER, USER)
+        places["./data"] = _folder(stack, "data")
         composed = Composed(machine, images, secrets, places, {"nginx": nginx_image()})
         stack.callback(machine.clear)
         with Composed.network(machine):
@@ -134,7 +135,7 @@ def started(machine: Machine, images: dict[str, str], secrets: Path, made: Made)
                 composed.run(name)
             # the name of what is not run here, so that the door opens
             away = "--add-host=grafana:172.28.10.131"
-            composed.run("nginx", away, f"--publish={DOOR}:8443", "--publish=8080:8080")
+            composed.run("nginx", away, f"--publish={DOOR}:8443", "--publish=8081:8080")
             system = System(
                 composed, machine, store, postgres, redis, secrets, f"https://localhost:{DOOR}", key
             )

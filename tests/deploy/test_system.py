@@ -77,7 +77,7 @@ def test_http_2_and_a_redirect(system: System) -> None:
         check=True,
     )
     assert shown.stdout == "2 200"
-    sent = httpx.post("http://localhost:8080/v1/what-if?a=1", trust_env=False)
+    sent = httpx.post("http://localhost:8081/v1/what-if?a=1", trust_env=False)
     assert (sent.status_code, sent.headers["location"]) == (308, "https://localhost/v1/what-if?a=1")
 
 
