@@ -85,7 +85,9 @@ def test_what_it_waits_for_is_there() -> None:
         done |= ready
         waiting = {name: needs for name, needs in waiting.items() if name not in ready}
     staying = [service.get("depends_on", {}) for name, service in SERVICES.items() if name not in ONCE]
-    assert {name for name in ONCE if not any(name in needs for needs in staying)} == set()  # `up --wait` would fail
+    assert {
+        name for name in ONCE if not any(name in needs for needs in staying)
+    } == set()  # `up --wait` would fail
     for service in SERVICES.values():
         for other, how in service.get("depends_on", {}).items():
             wanted = "service_completed_successfully" if other in ONCE else "service_healthy"
