@@ -7,6 +7,7 @@
     │   └── UntrustedError  nobody who is trusted has signed it, or it was revoked
     ├── RegistryError   the model registry refused or cannot be reached
     ├── LogError        the forecast log's database or spool cannot be written or read just now
+    ├── BackupError     a backup cannot be written or read, is damaged, or of another key
     ├── ConflictError   what was to be changed has changed meanwhile, or exists already
     └── SetupError      something the machine must bring is missing
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 __all__ = [
     "ArtifactError",
+    "BackupError",
     "ConflictError",
     "DataError",
     "LogError",
@@ -69,6 +71,10 @@ class RegistryError(StorecastError):
 
 class LogError(StorecastError):
     """The forecast log's database or spool cannot be written or read just now; nothing was acknowledged."""
+
+
+class BackupError(StorecastError):
+    """A backup cannot be written or read, is damaged, or was encrypted with another key."""
 
 
 class ConflictError(StorecastError):

@@ -60,6 +60,16 @@ class Settings(BaseSettings):
         default=None,
         description="whether a version must be signed by a trusted key; unset: where the list has a key",
     )
+    backup_to: str = Field(
+        default="",
+        description="where backups go: a folder, or s3://bucket/prefix; empty: as the command says",
+    )
+    backup_key_file: str = Field(
+        default="", description="file with the key that encrypts backups, 64 hex digits; empty: not encrypted"
+    )
+    s3_endpoint: str = Field(
+        default="", description="address of another S3 than Amazon's that keeps the backups"
+    )
     service_url: str = Field(
         default="http://127.0.0.1:8000", description="where the web app finds the service"
     )

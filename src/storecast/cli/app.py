@@ -11,6 +11,7 @@ from rich.text import Text
 from storecast import __version__
 from storecast.cli import (
     actuals,
+    backup,
     data,
     follow,
     forecasting,
@@ -63,6 +64,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(signing.app, name="signing")
 app.add_typer(log.app, name="log")
 app.command("reproduce")(reproducing.reproduce)
+app.add_typer(backup.app, name="backup")
+app.command("restore")(backup.restore)
 app.command("migrate")(keys.migrate)
 
 

@@ -52,13 +52,13 @@ def _run(connection: Connection, target: str, *, down: bool = False) -> None:
         ) from error
 
 
-def upgrade(connection: Connection) -> None:
-    """Run what is missing up to ``HEAD``, in the transaction of ``connection``.
+def upgrade(connection: Connection, target: str = HEAD) -> None:
+    """Run what is missing up to ``target``, in the transaction of ``connection``.
 
     Raises ``SetupError`` where the database is at a revision that this program does not know.
     """
-    if revision(connection) != HEAD:
-        _run(connection, HEAD)
+    if revision(connection) != target:
+        _run(connection, target)
 
 
 def downgrade(connection: Connection, target: str = "base") -> None:
