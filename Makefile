@@ -117,6 +117,10 @@ test: $(DEV) ## run the tests
 e2e: $(DEV) ## run the long end-to-end tests
 	@$(BIN)/python -m pytest -m e2e $(ARGS)
 
+.PHONY: backup-drill
+backup-drill: $(DEV) ## back up under load, wipe, restore, compare; prints how much was lost and how long it took
+	@$(BIN)/python -m pytest -q -s -n 0 -m e2e tests/e2e/test_backup_drill.py
+
 .PHONY: check
 check: lint types contracts ## every static check: lint, types, contracts
 

@@ -84,7 +84,7 @@ class SealedArchives:
                         _check_entry(entry, found, manifest, where)
                         content = cast(BinaryIO, tar.extractfile(entry))
                         if entry.name == _MANIFEST:
-                            manifest = content.read(_MANIFEST_BYTES)
+                            manifest = content.read(min(entry.size, _MANIFEST_BYTES))
                         else:
                             found[entry.name] = _put(Path(folder, entry.name), content)
                 while packed.read(_PIECE):  # to the last chunk: what was cut off shows there
