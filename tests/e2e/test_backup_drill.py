@@ -26,7 +26,7 @@ PATHS = (
 
 def asked(serving: Serving) -> list[object]:
     """What the service answers, but for what each answer has of its own."""
-    found = []
+    found: list[object] = []
     for path in PATHS:
         answer = serving.client.get(path).raise_for_status().json()
         found.append({key: value for key, value in answer.items() if key not in ("id", "request")})
