@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 from playwright.sync_api import expect
 
+from storecast.settings import Settings
+from storecast.stores.forecast_log.monitor_runs import MonitorRunTable
 from storecast.webapp.pages.monitoring import counts
+from storecast.wiring.serving import database
 from tests.browser.conftest import Site, barriers, shot
+from tests.service.test_monitoring import BODY
+
+ALARM = {"active": True, "sentence": "Sales of store 1 fell.", "remedy": "See why."}
+LOOK = {**BODY, "drift": {**BODY["drift"], "alarms": [ALARM]}}
 
 
 def test_metrics_are_read_with_their_labels() -> None:
@@ -49,3 +58,25 @@ def test_actuals_that_arrive_are_set_against_the_forecasts(own_site: Site) -> No
     expect(page.get_by_text(f"${sum(errors) / len(errors):,.0f}").first).to_be_visible()
     assert page.get_by_text("No actuals yet").count() == 0
     shot(page, "monitoring-actuals")
+
+
+def test_the_last_look_is_shown(own_site: Site) -> None:
+    """What to do with its reasons, accuracy since go-live by what is chosen, and drift in plain words."""
+    opened = database(Settings(home=own_site.home))
+    MonitorRunTable(opened).record("storecast", 1, verdict="retrain", due=True, body=json.dumps(LOOK))
+    opened.close()
+    page = own_site.browse("/monitoring")
+    for _ in range(20):
+        if page.get_by_text("Train again.").count():
+            break
+        page.wait_for_timeout(1000)
+        page.reload()
+    expect(page.get_by_text("Train again.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("It is old.")).to_be_visible()
+    expect(page.get_by_text("Accuracy since go-live")).to_be_visible()
+    expect(page.get_by_text("Sales of store 1 fell.")).to_be_visible()
+    page.get_by_text("Version", exact=True).first.click()
+    expect(page.get_by_text("Accuracy since go-live")).to_be_visible()
+    assert page.get_by_text("Something went wrong").count() == 0
+    shot(page, "monitoring-look")
+    assert barriers(page) == []
