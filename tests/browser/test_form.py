@@ -127,7 +127,7 @@ def boosted(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Any:
     home = tmp_path_factory.mktemp("boosted")
     storecast("sample", str(home / "sales.csv"), "--stores", "8", "--weeks", "143", home=home)
     storecast("train", str(home / "sales.csv"), "--model", "boosting", "--no-promote", home=home)
-    storecast("models", "promote", "1", "--why", "reads inputs", home=home)
+    storecast("models", "promote", "1", "--overrule", "--why", "reads inputs", home=home)
     with running(browser, Path(home)) as made:
         yield made
 

@@ -34,6 +34,7 @@ def two_versions(browser: Browser, trained: Path, sales: Path, tmp_path: Path) -
     home = tmp_path / "home"
     shutil.copytree(trained, home, ignore=shutil.ignore_patterns("log-*", "*.db-wal", "*.db-shm"))
     storecast("train", str(sales), "--model", "naive-growth", home=home)
+    storecast("models", "promote", "2", "--overrule", "--why", "to have another", home=home)
     storecast("keys", "issue", "--role", "reader", "--name", "first", home=home)
     with running(browser, home, follow=True) as made:
         yield made
@@ -50,19 +51,42 @@ def test_an_operator_moves_with_a_reason_and_a_reader_only_looks(two_versions: S
     page = site.browse("/model", cookies={"storecast_key": operator})
     page.get_by_role("button", name="Roll back").click()
     expect(page.get_by_text("Give a reason")).to_be_visible()
-    page.get_by_label("Reason").last.fill("too wide at Christmas")
+    page.get_by_label("Reason").nth(1).fill("too wide at Christmas")
     page.get_by_role("button", name="Roll back").click()
     expect(page.get_by_text("Version 1 of storecast")).to_be_visible(timeout=60_000)
     settled(page)
     expect(page.get_by_text("Done: back to")).to_be_visible()
     shot(page, "model-moved")
-    page.get_by_role("combobox", name="Version").click()
-    page.get_by_role("option", name=re.compile("^2: naive-growth, mean error")).click()
+    expect(
+        page.get_by_text(re.compile("^2: naive-growth, mean error")).first
+    ).to_be_visible()  # the one choice
     page.get_by_label("Reason").first.fill("for the comparison")
+    page.get_by_text("Though the gate refused it").click()
     page.get_by_role("button", name="Promote").click()
     expect(page.get_by_text("Version 2 of storecast")).to_be_visible(timeout=60_000)
     told = httpx.get(
         f"{site.service.url}/v1/events", headers={"authorization": f"Bearer {operator}"}, trust_env=False
     )
     moves = [(e["kind"], e["to_version"], e["state"]) for e in told.json()["events"][:2]]
-    assert moves == [("promote", 2, "done"), ("rollback", 1, "done")]
+    assert moves == [("overrule", 2, "done"), ("rollback", 1, "done")]
+
+
+def test_a_challenger_is_tried_and_taken_back(two_versions: Site) -> None:
+    """An operator lets another version answer nobody, sees what it moves most, gives it a share, and ends it;
+    a reader sees what is on trial."""
+    site = two_versions
+    page = site.browse("/model", cookies={"storecast_key": site.key("operator")})
+    expect(page.get_by_text("No challenger stands beside what serves")).to_be_visible()
+    page.get_by_label("Reason").nth(2).fill("as it was before")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.get_by_text("answers nobody, for comparison")).to_be_visible(timeout=60_000)
+    settled(page)
+    expect(page.get_by_text("Nine in ten less than")).to_be_visible()
+    shot(page, "model-trial")
+    assert barriers(page) == []
+    seen = site.browse("/model", cookies={"storecast_key": site.key("reader")})
+    expect(seen.get_by_text("answers nobody, for comparison")).to_be_visible()
+    assert seen.get_by_role("button", name="Begin").count() == 0
+    page.get_by_label("Reason").nth(3).fill("seen enough")
+    page.get_by_role("button", name="Stop it").click()
+    expect(page.get_by_text("No challenger stands beside what serves")).to_be_visible(timeout=60_000)

@@ -395,3 +395,48 @@ def test_trials_are_asked_for_in_writing(desk: Desk) -> None:
     ]
     assert desk.client.get("/v1/models/served", params={"on": "2011-11-11"}).json()["served"] == []
     assert desk.client.get("/v1/models/served", params={"on": "yesterday"}).status_code == 422
+
+
+def test_an_answer_of_many_series_names_the_version_of_each(desk: Desk) -> None:
+    """Rows of the share are the challenger's and say so, others the champion's to the cent; each version has
+    an entry in the log with its rows alone; the order is that which was asked for."""
+    before = desk.client.get("/v1/forecasts?horizon=4").json()
+    assert "challenger" not in before
+    taken = desk.begin()
+    answer = desk.client.post("/v1/forecasts", json={"series": ["3", "1", "2"], "horizon": 4}).json()
+    assert [row["unique_id"] for row in answer["forecasts"]] == [k for k in ("3", "1", "2") for _ in range(4)]
+    for key in ("1", "2", "3"):
+        rows = [row for row in answer["forecasts"] if row["unique_id"] == key]
+        arm, version = (desk.challenger, 2) if key in taken else (desk.champion, 1)
+        assert [row["storecast"] for row in rows] == points(arm, key)
+        assert {row["version"] for row in rows} == {version}
+    assert (answer["model"]["version"], answer["challenger"]["model"]["version"]) == (1, 2)
+    entries = {e.id: e for e in desk.running.entries()}
+    mine, theirs = entries[answer["id"]], entries[answer["challenger"]["id"]]
+    assert (mine.version, mine.rows, theirs.version, theirs.rows) == (
+        1,
+        4 * (3 - len(taken)),
+        2,
+        4 * len(taken),
+    )
+    text = desk.client.get("/v1/forecasts?horizon=1&format=csv").text.splitlines()
+    assert text[0].endswith(",version")
+    assert [line.rpartition(",")[2] for line in text[1:]] == [
+        "2" if key in taken else "1" for key in ("1", "2", "3")
+    ]
+    desk.begin(share=1.0)
+    whole = desk.client.get("/v1/forecasts?horizon=4").json()
+    assert (whole["model"]["version"], "challenger" in whole) == (2, False)
+    assert [row["storecast"] for row in whole["forecasts"]] == [
+        p for key in ("1", "2", "3") for p in points(desk.challenger, key)
+    ]
+
+
+def test_a_batch_of_rows_is_of_one_version(desk: Desk) -> None:
+    """Rows of the classic form, several at once, are the champion's, all of them."""
+    desk.begin(share=1.0)
+    day = str(desk.champion.forecaster.weeks[0].astype("datetime64[D]"))
+    rows = [{"store": key, "date": day} for key in ("1", "2", "3")]
+    answer = desk.client.post("/v1/predictions", json={"rows": rows}).json()
+    assert answer["model"]["version"] == 1
+    assert [p["storecast"] for p in answer["predictions"]] == [points(desk.champion, k)[0] for k in "123"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from storecast.service.champion import Champion, SeriesRows, column_names
 from storecast.service.context import Service
 from storecast.service.overridden import shown
 
-__all__ = ["Wanted", "csv_head", "csv_lines", "csv_pieces", "head", "json_pieces", "pick", "said_in"]
+__all__ = ["Wanted", "csv_head", "csv_lines", "head", "pick", "said_in"]
 
 _T = TypeVar("_T")
 _ENCODE = msgspec.json.Encoder().encode
@@ -99,21 +99,3 @@ def csv_lines(
         f"{found[week][0].id if week in found and wanted.by == 'series' else ''}\n"
         for line, week in zip(lines, wanted.weeks, strict=True)
     ]
-
-
-def json_pieces(head: bytes, wanted: Wanted, made: Iterator[SeriesRows]) -> Iterator[bytes]:
-    """The whole answer, series by series."""
-    lead = head
-    for rows in made:
-        yield lead + b",".join(pick(rows.json, wanted.weeks))
-        lead = b","
-    yield b"]}"
-
-
-def csv_pieces(
-    champion: Champion, wanted: Wanted, made: Iterator[SeriesRows], said: Sequence[Override]
-) -> Iterator[bytes]:
-    """The whole answer as CSV, series by series."""
-    yield csv_head(wanted.levels, bool(said)).encode()
-    for place, rows in zip(wanted.places, made, strict=True):
-        yield "".join(csv_lines(champion, wanted, rows, said, place)).encode()

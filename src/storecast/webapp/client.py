@@ -184,10 +184,23 @@ class Client:
         """How good the version that serves was."""
         return self._get(records.Backtests, "/v1/backtests")
 
-    def promote(self, version: int, why: str) -> records.ModelEvent:
-        """Ask for another version to serve."""
-        asked = {"version": version, "why": why}
+    def promote(self, version: int, why: str, overrule: bool = False) -> records.ModelEvent:
+        """Ask for another version to serve, also against the gate."""
+        asked = {"version": version, "why": why, "overrule": overrule}
         return self._post(records.ModelEvent, "/v1/models/promote", asked)
+
+    def trial(self) -> records.OnTrial:
+        """The challenger beside what serves."""
+        return self._get(records.OnTrial, "/v1/models/trial")
+
+    def try_out(self, kind: str, version: int, why: str, share: float | None = None) -> records.ModelEvent:
+        """Ask for a ``shadow``, or a ``canary`` with a share."""
+        asked = {"version": version, "why": why} | ({} if share is None else {"share": share})
+        return self._post(records.ModelEvent, f"/v1/models/{kind}", asked)
+
+    def end_trial(self, how: str, why: str) -> records.ModelEvent:
+        """Ask for the challenger to ``promote``, or to ``stop``."""
+        return self._post(records.ModelEvent, f"/v1/models/trial/{how}", {"why": why})
 
     def roll_back(self, why: str) -> records.ModelEvent:
         """Ask for the version before to serve again."""

@@ -13,6 +13,7 @@ from storecast.webapp.client import Client
 from storecast.webapp.frame import empty, tell
 from storecast.webapp.parts import money_columns
 from storecast.webapp.records import ModelEvent, Models, Registered
+from storecast.webapp.trials import trial_moves
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words
 
@@ -40,13 +41,14 @@ def show_moves(client: Client, models: Models, versions: Sequence[Registered], w
         st.markdown("**Let another version serve**")
         version = _choose_version(versions, models, serving, words)
         why = st.text_input("Reason", max_chars=500, placeholder="better at Christmas")
+        overrule = st.checkbox("Though the gate refused it", help="The record says so.")
         if st.form_submit_button("Promote", icon=":material/publish:"):
             if not why.strip():
                 st.error("Give a reason: it is kept with the version.")
             elif version == serving:
                 st.error(f"Version {version} serves already.")
             else:
-                _ask(lambda: client.promote(int(version), why.strip()))
+                _ask(lambda: client.promote(int(version), why.strip(), overrule))
     with right, st.form("rollback", clear_on_submit=True):
         st.markdown("**Take this version back**")
         if models.earlier:
@@ -61,6 +63,7 @@ def show_moves(client: Client, models: Models, versions: Sequence[Registered], w
             st.error("Give a reason: it is kept with the version.")
         elif asked:
             _ask(lambda: client.roll_back(why.strip()))
+    trial_moves(client, models, versions, _ask)
 
 
 def _choose_version(versions: Sequence[Registered], models: Models, serving: int | None, words: Words) -> int:
@@ -151,8 +154,12 @@ def _outcome(client: Client, waiting: str) -> None:
 
 
 def _what(event: ModelEvent) -> str:
-    if event.kind == "promote":
+    if event.kind in ("promote", "overrule"):
         return f"version {event.to_version} serves"
+    if event.kind in ("shadow", "canary"):
+        return f"version {event.to_version} stands beside it"
+    if event.kind.endswith("-stopped"):
+        return "the trial is over"
     return "back to the version before" if event.to_version is None else f"back to version {event.to_version}"
 
 
@@ -168,6 +175,7 @@ def show_history(client: Client, models: Models, words: Words) -> None:
             "What": e.kind,
             "From": e.from_version,
             "To": e.to_version,
+            "Share, %": None if e.share is None else 100.0 * e.share,
             "Who": e.who,
             "Why": e.why,
             "State": _STATES.get(e.state, e.state),

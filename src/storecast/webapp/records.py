@@ -8,7 +8,17 @@ from msgspec import Struct, field
 
 from storecast.webapp.answers import Model
 
-__all__ = ["Accuracy", "Backtests", "ModelEvent", "ModelEvents", "Models", "Registered", "Status", "Versions"]
+__all__ = [
+    "Accuracy",
+    "Backtests",
+    "ModelEvent",
+    "ModelEvents",
+    "Models",
+    "OnTrial",
+    "Registered",
+    "Status",
+    "Versions",
+]
 
 
 class Published(Struct):
@@ -32,12 +42,37 @@ class Earlier(Struct):
     model: str
 
 
+class Trial(Struct):
+    """A challenger beside what serves, in ``shadow`` or as a ``canary`` with a ``share`` of the series."""
+
+    kind: str
+    version: int
+    model: str
+    share: float
+    who: str
+    why: str
+    at: str
+
+
 class Models(Struct):
-    """What serves; ``refused``: why a published version does not."""
+    """What serves; ``refused``: why a published version does not; ``trial``: the challenger beside it."""
 
     champion: Published | None
     earlier: list[Earlier]
     refused: str
+    trial: Trial | None = None
+
+
+class OnTrial(Struct):
+    """The challenger: ``moves``, how far it is from what serves, ``gate``, the verdict on it; ``refused``:
+    why it does not answer, or why the last one ended by itself."""
+
+    trial: Trial | None
+    active: bool
+    refused: str
+    moves: dict[str, Any] | None
+    gate: dict[str, Any]
+    cutoff: str | None
 
 
 class Registered(Struct):
@@ -68,6 +103,7 @@ class ModelEvent(Struct):
     state: str
     finished: str | None
     error: str
+    share: float | None = None
 
 
 class ModelEvents(Struct):

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
-import numpy as np
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from storecast.service.arms import arm_of, asked_of, check_whole
 from storecast.service.calls import Reply, call_of, decode, media_type, read_body
-from storecast.service.champion import Champion, SeriesRows, check_levels, column_names
+from storecast.service.champion import Champion, check_levels
 from storecast.service.context import Service
+from storecast.service.forecast_many import CSV, many
 from storecast.service.forecast_rows import (
     Wanted,
     csv_head,
     csv_lines,
-    csv_pieces,
     head,
-    json_pieces,
     pick,
     said_in,
 )
-from storecast.service.logged import as_blob, as_inputs, as_texts
+from storecast.service.logged import as_inputs, as_texts
 from storecast.service.openapi import documented, parameter
 from storecast.service.problems import Problem, Wrong, from_msgspec, invalid
 from storecast.service.queries import pairs, wants_csv
@@ -39,8 +36,6 @@ _HORIZON = 13
 _DECODER = msgspec.json.Decoder(ForecastsRequest)
 _ENCODE = msgspec.json.Encoder().encode
 _LISTS = ("series", "dates", "levels")
-_STEP = 64  # series made into text before others get their turn
-_CSV = b"text/csv; charset=utf-8"
 
 
 def _from_query(request: Request) -> tuple[ForecastsRequest, str | None]:
@@ -140,61 +135,10 @@ async def _one(service: Service, request: Request, champion: Champion, wanted: W
     )
     if csv:
         text = csv_head(wanted.levels, bool(said)) + "".join(csv_lines(champion, wanted, rows, said))
-        return Reply(text.encode(), _CSV)
+        return Reply(text.encode(), CSV)
     start = head(service, champion, wanted, entry, said)
     body = b"".join((start, b",".join(pick(rows.json, weeks)), b"]}"))
     return Reply(body)
-
-
-async def _many(
-    service: Service, request: Request, champion: Champion, wanted: Wanted, csv: bool
-) -> Response:
-    """Several series: one log entry with a digest and a blob of the rows, then the rows in pieces."""
-    view = champion.views[wanted.by]
-    at, weeks = np.array(wanted.places, dtype=np.int64), np.array(wanted.weeks, dtype=np.int64)
-    places, times = np.repeat(at, len(weeks)), np.tile(weeks, len(at))
-    with call_of(request).step("look-up"):
-        values = view.columns(places, times, wanted.levels)
-        names = [view.names[p] for p in places.tolist()]
-    named = dict(zip(column_names(wanted.levels), values, strict=True))
-    digest, blob = await asyncio.to_thread(as_blob, names, champion.forecaster.weeks[times], named)
-    entry = service.log.new_id()
-    said = said_in(champion, wanted)
-    await service.record(
-        request,
-        "forecast",
-        champion,
-        id=entry,
-        series="",
-        rows=len(places),
-        inputs=_ENCODE({"by": wanted.by, "cutoff": champion.cutoff}).decode()[:-1]
-        + as_inputs(champion, said, wanted.levels)
-        + "}",
-        digest=digest,
-        blob=blob,
-    )
-    made = _made(champion, wanted)
-    if csv:
-        pieces = csv_pieces(champion, wanted, made, said)
-        return StreamingResponse(_in_turns(pieces), headers={"content-type": _CSV.decode()})
-    pieces = json_pieces(head(service, champion, wanted, entry, said), wanted, made)
-    return StreamingResponse(_in_turns(pieces), media_type="application/json")
-
-
-def _made(champion: Champion, wanted: Wanted) -> Iterator[SeriesRows]:
-    return (champion.rows(wanted.by, place, wanted.levels) for place in wanted.places)
-
-
-async def _in_turns(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The pieces in larger ones; others get their turn in between."""
-    gathered: list[bytes] = []
-    for piece in pieces:
-        gathered.append(piece)
-        if len(gathered) >= _STEP:
-            yield b"".join(gathered)
-            gathered.clear()
-            await asyncio.sleep(0)
-    yield b"".join(gathered)
 
 
 def make_router(service: Service) -> APIRouter:
@@ -206,7 +150,7 @@ def make_router(service: Service) -> APIRouter:
         champion = service.serving(asked.overrides)
         wanted = _understood(champion, asked, service.config.rows)
         if len(wanted.places) != 1:
-            return await _many(service, request, champion, wanted, csv)
+            return await many(service, request, champion, wanted, asked, csv)
         if (beside := _beside(service, champion, wanted, asked)) is not None:
             champion, wanted = beside
         service.trials.counted(beside is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from storecast.service.schemas.common import Model, Row
 
@@ -52,12 +52,22 @@ class OverrideInAnswer(Struct):
     expires: str | None
 
 
+class ChallengerInAnswer(Struct):
+    """The version that answered a canary's share of the series; ``id``: under which its rows are logged."""
+
+    id: str
+    model: Model
+    cutoff: str
+
+
 class ForecastsAnswer(Struct):
     """``forecasts`` have the columns unique_id, ds, horizon, storecast, and storecast-lo-80, storecast-hi-80
     and so on for each level; a row that planners changed, or a sum that holds such a row, has
     storecast-model, the model's own number, too, and a series' row the id of its override. ``overrides``: all
     that are in the answer; ``notes``: series -> what is unusual about its forecast; ``id``: under which the
-    answer is logged."""
+    answer is logged. While a canary is under way, an answer of many series may hold some that its challenger
+    forecast: ``challenger`` says which version that is, and under which id its rows are logged, and each row
+    has its ``version``."""
 
     id: str
     model: Model
@@ -68,6 +78,7 @@ class ForecastsAnswer(Struct):
     notes: dict[str, str]
     overrides: list[OverrideInAnswer]
     forecasts: list[Row]
+    challenger: ChallengerInAnswer | UnsetType = UNSET
 
 
 class ClassicRow(Struct, forbid_unknown_fields=True, frozen=True):

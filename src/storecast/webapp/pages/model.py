@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from storecast.webapp.frame import Visitor, empty, heading, may
 from storecast.webapp.moves import show_history, show_moves, show_versions
 from storecast.webapp.parts import money_columns
 from storecast.webapp.records import Backtests, Models
+from storecast.webapp.trials import MARK, show_trial
 from storecast.webapp.words import Words
 
 __all__ = ["show"]
@@ -41,7 +41,6 @@ _INPUTS = {
     "size": "Size of store",
 }
 _SHOWN = 12
-_MARK = re.compile(r" \[[0-9a-f-]{36}\]$")  # by which the follower knows a move that it made
 
 
 def _card(models: Models, judged: Backtests, words: Words) -> None:
@@ -58,7 +57,7 @@ def _card(models: Models, judged: Backtests, words: Words) -> None:
     reason = judged.gate.get("reason")
     if reason:
         st.markdown(f"> {reason}")
-    why = _MARK.sub("", champion.why)
+    why = MARK.sub("", champion.why)
     if why and why != reason:
         st.markdown(f"Reason given: {why}")
     if models.refused:
@@ -231,6 +230,8 @@ def show(visitor: Visitor) -> None:
     heading("Model", "Which version serves, how good it was on weeks it had not seen, and who decided that.")
     models, judged = source.models(client), source.backtests(client)
     _card(models, judged, words)
+    st.header("Challenger", anchor=False)
+    show_trial(client.trial(), models, words)
     if _headline(judged, words):
         left, right = st.columns(2, gap="large")
         with left:
