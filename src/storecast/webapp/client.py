@@ -186,21 +186,16 @@ class Client:
 
     def promote(self, version: int, why: str, overrule: bool = False) -> records.ModelEvent:
         """Ask for another version to serve, also against the gate."""
-        asked = {"version": version, "why": why, "overrule": overrule}
-        return self._post(records.ModelEvent, "/v1/models/promote", asked)
+        body = {"version": version, "why": why, "overrule": overrule}
+        return self._post(records.ModelEvent, "/v1/models/promote", body)
 
     def trial(self) -> records.OnTrial:
         """The challenger beside what serves."""
         return self._get(records.OnTrial, "/v1/models/trial")
 
-    def try_out(self, kind: str, version: int, why: str, share: float | None = None) -> records.ModelEvent:
-        """Ask for a ``shadow``, or a ``canary`` with a share."""
-        asked = {"version": version, "why": why} | ({} if share is None else {"share": share})
-        return self._post(records.ModelEvent, f"/v1/models/{kind}", asked)
-
-    def end_trial(self, how: str, why: str) -> records.ModelEvent:
-        """Ask for the challenger to ``promote``, or to ``stop``."""
-        return self._post(records.ModelEvent, f"/v1/models/trial/{how}", {"why": why})
+    def on_trial(self, path: str, why: str, **asked: float) -> records.ModelEvent:
+        """Ask for ``shadow`` or ``canary`` of a version, or ``trial/promote`` or ``trial/stop``."""
+        return self._post(records.ModelEvent, f"/v1/models/{path}", {"why": why, **asked})
 
     def roll_back(self, why: str) -> records.ModelEvent:
         """Ask for the version before to serve again."""

@@ -99,7 +99,8 @@ def trial_moves(
             if not why.strip():
                 st.error("Give a reason: it is kept with the trial.")
             elif version is not None:
-                ask(lambda: client.try_out(kind, int(version), why.strip(), chosen))
+                asked = {"version": int(version)} | ({} if chosen is None else {"share": chosen})
+                ask(lambda: client.on_trial(kind, why.strip(), **asked))
     with right, st.form("trial_end", clear_on_submit=True):
         st.markdown("**End the trial**")
         trial = models.trial
@@ -111,4 +112,4 @@ def trial_moves(
         if (let or stop) and not why.strip():
             st.error("Give a reason: it is kept with the trial.")
         elif let or stop:
-            ask(lambda: client.end_trial("promote" if let else "stop", why.strip()))
+            ask(lambda: client.on_trial(f"trial/{'promote' if let else 'stop'}", why.strip()))
