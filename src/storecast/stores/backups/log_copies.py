@@ -148,6 +148,8 @@ class LogCopies:
                     METADATA.tables[name].columns.keys()
                 ):
                     raise BackupError("the backup has a table that is not known here", found=str(name)[:80])
+            for name in about["columns"]:  # migrations put in a row of their own
+                connection.execute(text(f'TRUNCATE "{name}" CASCADE'))
             for table in METADATA.sorted_tables:
                 if table.name in about["columns"]:
                     _load(connection, table.name, about["columns"][table.name], folder)
