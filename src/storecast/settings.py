@@ -30,6 +30,10 @@ class Settings(BaseSettings):
         default="",
         description="database of the forecast log (SQLAlchemy URL); empty: SQLite in the home folder",
     )
+    studies_url: str = Field(
+        default="",
+        description="database of studies (SQLAlchemy URL) for `tune`; empty: SQLite in the home folder",
+    )
     redis_url: str = Field(
         default="", description="Redis shared by workers for caches and limits; empty: none"
     )

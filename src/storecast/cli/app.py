@@ -26,6 +26,7 @@ from storecast.cli import (
     signing,
     training,
     trials,
+    tuning,
     updating,
     web,
 )
@@ -47,6 +48,7 @@ app.command("run")(run_all.run)
 app.command("sample")(data.sample)
 app.command("validate")(data.validate)
 app.command("train")(training.train)
+app.command("tune")(tuning.tune)
 app.command("backtest")(training.backtest)
 app.command("forecast")(forecasting.forecast)
 app.command("explain")(forecasting.explain)

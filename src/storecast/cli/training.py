@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -30,6 +31,10 @@ from storecast.cli.output import command, print_json, progress, screen
 __all__ = ["backtest", "train"]
 
 
+_WINDOWS = 6  # cutoffs that the gate judges on
+_QUARTER = 13  # weeks ahead that the gate judges, and that settings are searched for
+
+
 class By(StrEnum):
     """What a back-test may be broken down by."""
 
@@ -44,6 +49,10 @@ def train(
     name: Name = None,
     promote: Annotated[bool, typer.Option(help="Make what passes the gate the champion.")] = True,
     seed: Annotated[int, typer.Option(help="Same seed, same model.")] = 0,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Search the settings first, or take those of the study there is.")
+    ] = False,
+    trials: Annotated[int, typer.Option(min=1, help="With --tune: trials of the study.")] = 40,
     events: EventsFile = None,
     country: Country = None,
     calendar: CalendarFile = None,
@@ -58,23 +67,47 @@ def train(
       storecast train sales.csv
 
       storecast train kaggle/ --model aligned --no-promote
+
+      storecast train sales.csv --tune
     """
     from storecast.cli.show import show_training, training_dict
+    from storecast.cli.tuning import show_tuning, tuned, tuning_dict
     from storecast.forecasting.forecaster import ForecasterConfig
+    from storecast.forecasting.tuning import HELD_WEEKS
     from storecast.jobs.train import TrainRequest
     from storecast.jobs.train import train as fit
     from storecast.settings import Settings
     from storecast.wiring import batch
 
     settings = Settings()
+    config, study, windows = ForecasterConfig(model=model, horizon=horizon, seed=seed), None, _WINDOWS
+    batch.check_signing(settings)
+    if tune:
+        study = tuned(
+            settings,
+            data,
+            replace(config, horizon=min(horizon, _QUARTER)),
+            trials=trials,
+            minutes=None,
+            study="",
+            worker=0,
+            name=name or settings.name,
+            calendar=batch.calendar(country, calendar),
+            events=batch.events(events),
+            source=batch.sales_files(sheet, dayfirst),
+        )
+        if not as_json:
+            show_tuning(study)
+        config = replace(study.config, horizon=horizon)
+        windows = HELD_WEEKS // _QUARTER  # the gate judges on weeks by which nothing was chosen
     request = TrainRequest(
         name or settings.name,
-        ForecasterConfig(model=model, horizon=horizon, seed=seed),
+        config,
         unit=settings.unit,
         promote=promote,
         who=batch.user(),
+        gate_windows=windows,
     )
-    batch.check_signing(settings)
     with progress() as advance:
         result = fit(
             batch.sales_files(sheet, dayfirst),
@@ -91,7 +124,7 @@ def train(
             advance=advance,
         )
     if as_json:
-        print_json(training_dict(result))
+        print_json(training_dict(result) | ({"tuning": tuning_dict(study)} if study else {}))
         return
     show_training(result, request.unit)
     options = again(sheet, dayfirst, name)

@@ -13,7 +13,7 @@ from storecast.forecasting.aligned import AlignedConfig
 from storecast.forecasting.baselines import BASELINES, naive_growth, recent_mean, seasonal_naive
 from storecast.forecasting.blend import BlendConfig
 from storecast.forecasting.calendar import Calendar
-from storecast.forecasting.direct import DirectState, go_on_direct, roll_direct
+from storecast.forecasting.direct import DirectConfig, DirectState, go_on_direct, roll_direct
 from storecast.forecasting.rolling import STATES, Groups, Rolling, inner_cutoffs, roll
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ _STORE_DECAY, _DEPARTMENT_DECAY = 0.9, 0.8  # of the residual level; what one de
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Constants of the members and the blend, and the ``step`` in weeks between rolling origins (tripled
-    above 5,000 series, where it costs more than it tells)."""
+    """Constants of the members, the blend and the trees of ``boosting``, and the ``step`` in weeks between
+    rolling origins (tripled above 5,000 series, where it costs more than it tells)."""
 
     aligned: AlignedConfig = field(default_factory=AlignedConfig)
     blend: BlendConfig = field(default_factory=BlendConfig)
+    direct: DirectConfig = field(default_factory=DirectConfig)
     step: int = 4
 
 
@@ -68,7 +69,13 @@ def roll_model(
         return Rolled(roll_naive(model, panel.values, horizon, inner_cutoffs(len(panel.values), step)), naive)
     if model == "boosting":
         rolling, direct = roll_direct(
-            panel, horizon, calendar, step=step, known_future=known_future, advance=advance
+            panel,
+            horizon,
+            calendar,
+            config=config.direct,
+            step=step,
+            known_future=known_future,
+            advance=advance,
         )
         return Rolled(rolling, naive, direct)
     rolling = roll(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from storecast.forecasting.aligned import AlignedConfig
 from storecast.forecasting.blend import BlendConfig
 from storecast.forecasting.boosting import BoostingConfig, Correction
-from storecast.forecasting.direct import DirectState
+from storecast.forecasting.direct import DirectConfig, DirectState
 from storecast.forecasting.forecaster import PARTS, Forecaster, ForecasterConfig
 from storecast.forecasting.hierarchy import Level
 from storecast.forecasting.intervals import Bands
@@ -39,7 +39,8 @@ def _config(saved: Mapping[str, Any]) -> ForecasterConfig:
         return kind(**named)
 
     models = saved["models"]
-    parts = {"aligned": build(AlignedConfig, models["aligned"]), "blend": build(BlendConfig, models["blend"])}
+    kinds = {"aligned": AlignedConfig, "blend": BlendConfig, "direct": DirectConfig}
+    parts = {name: build(kind, models.get(name, {})) for name, kind in kinds.items()}
     boosting = build(BoostingConfig, saved["boosting"])
     return build(  # type: ignore[no-any-return]
         ForecasterConfig, {**saved, "models": build(ModelConfig, {**models, **parts}), "boosting": boosting}

@@ -24,6 +24,7 @@ from storecast.forecasting.calendar import US_RETAIL, Calendar
 from storecast.forecasting.events import Event
 from storecast.forecasting.quality import SalesSource
 from storecast.ports import ArtifactContent, DriftWriter, Registry, ReportWriter
+from storecast.ports.studies import Studies, Tracker
 from storecast.settings import Settings
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.calendars import country_calendar, file_calendar
@@ -34,6 +35,7 @@ from storecast.stores.registry import MlflowRegistry
 from storecast.stores.releases import ReleaseFolder
 from storecast.stores.sales_files import SalesFiles
 from storecast.stores.sample_files import SampleFiles
+from storecast.stores.tracking import MlflowTracker
 from storecast.wiring import places, signing
 
 __all__ = [
@@ -51,7 +53,9 @@ __all__ = [
     "report_writer",
     "sales_files",
     "sales_writer",
+    "studies",
     "table_writer",
+    "tracker",
     "untrusting_registry",
     "user",
     "what_if_seconds",
@@ -72,6 +76,18 @@ def alone_with(settings: Settings, name: str, command: str) -> AbstractContextMa
     process = f"process {os.getpid()} on {socket.gethostname()}"
     note = f"{command} by {user()}, {process}, since {clock():%Y-%m-%d %H:%M:%S} UTC"
     return alone(places.model_lock(settings, name), f"the model {name}", note)
+
+
+def studies(settings: Settings) -> Studies:
+    """Searches and what they tried: in the database of ``STORECAST_STUDIES_URL``, else in the home folder."""
+    from storecast.stores.studies import OptunaStudies
+
+    return OptunaStudies(settings.studies_url or f"sqlite:///{places.home(settings) / 'studies.db'}")
+
+
+def tracker(settings: Settings) -> Tracker:
+    """Where runs are tracked that make no version."""
+    return MlflowTracker(settings.home.resolve(), uri=settings.tracking_uri or None)
 
 
 def registry(settings: Settings) -> Registry:

@@ -1,0 +1,164 @@
+"""Studies in Optuna: a seeded sampler over a study in SQL, which processes share and go on with."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from storecast.errors import ConflictError
+from storecast.forecasting.tuning import Knob, Tried
+from storecast.ports.studies import Objective
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.storages import RDBStorage
+
+__all__ = ["OptunaStudies"]
+
+_HEARTBEAT = 5  # seconds between signs of life of a trial under way
+_GRACE = 30  # seconds without one, and it is tried again
+_RETRIES = 3
+_LOSSES, _FACTS = "losses", "facts"
+_STARTUP, _WARMUP = 8, 2  # trials before any is given up; cutoffs of a trial before it is
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """Optuna's lines and its notices of what is experimental are not for our users."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
+
+
+class OptunaStudies:
+    """The port ``Studies`` in the SQL database at ``url``."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def _storage(self) -> RDBStorage:
+        from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+
+        return RDBStorage(
+            self._url,
+            heartbeat_interval=_HEARTBEAT,
+            grace_period=_GRACE,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES),
+        )
+
+    def search(
+        self,
+        name: str,
+        knobs: Sequence[Knob],
+        objective: Objective,
+        *,
+        facts: Mapping[str, str],
+        first: Mapping[str, float],
+        trials: int,
+        seconds: float | None,
+        seed: int,
+        told: Callable[[int, float], None],
+    ) -> None:
+        """See ``ports.studies.Studies.search``."""
+        with _calm():
+            import optuna
+            from optuna.trial import TrialState
+
+            done = (TrialState.COMPLETE, TrialState.PRUNED)
+            study = self._opened(name, facts, first, seed)
+
+            def finished() -> int:
+                return len(study.get_trials(deepcopy=False, states=done))
+
+            def try_one(trial: Trial) -> float:
+                def give_up(cutoff: int, score: float) -> bool:
+                    trial.report(score, cutoff)
+                    return trial.number > 0 and trial.should_prune()
+
+                found = objective(_asked(trial, knobs), give_up)
+                if found is None:
+                    raise optuna.TrialPruned
+                trial.set_user_attr(_LOSSES, list(found[1]))
+                return found[0]
+
+            def after(study: Study, trial: Any) -> None:
+                complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+                count = finished()
+                told(count, min((t.value for t in complete if t.value is not None), default=1.0))
+                if count >= trials:
+                    study.stop()
+
+            if finished() < trials:
+                study.optimize(try_one, timeout=seconds, callbacks=[after])
+
+    def _opened(self, name: str, facts: Mapping[str, str], first: Mapping[str, float], seed: int) -> Study:
+        import optuna
+
+        study = optuna.create_study(
+            storage=self._storage(),
+            study_name=name,
+            direction="minimize",
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=_WARMUP),
+        )
+        if _FACTS not in study.user_attrs:
+            study.set_user_attr(_FACTS, dict(facts))
+        if (known := study.user_attrs[_FACTS]) != dict(facts):
+            differ = sorted(key for key in {*known, *facts} if known.get(key) != facts.get(key))
+            raise ConflictError(
+                f"the study {name} was made on something else",
+                where=", ".join(differ),
+                expected="; ".join(f"{key} {known.get(key)}" for key in differ),
+                found="; ".join(f"{key} {facts.get(key)}" for key in differ),
+                remedy="give the new one a name of its own by --study",
+            )
+        # What was tried before moves the sampler on: one that goes on does not repeat its numbers.
+        study.sampler = optuna.samplers.TPESampler(
+            seed=seed * 1_000_003 + len(study.get_trials(deepcopy=False)),
+            multivariate=True,
+        )
+        if not study.get_trials(deepcopy=False):
+            study.enqueue_trial(dict(first), skip_if_exists=True)
+        return study
+
+    def tried(self, name: str) -> list[Tried]:
+        """See ``ports.studies.Studies.tried``."""
+        with _calm():
+            from optuna.trial import TrialState
+
+            study = self._found(name)
+            trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) if study else []
+            return [
+                Tried(t.number, dict(t.params), float(t.value), tuple(t.user_attrs[_LOSSES]))
+                for t in trials
+                if t.value is not None
+            ]
+
+    def facts(self, name: str) -> dict[str, str] | None:
+        """See ``ports.studies.Studies.facts``."""
+        with _calm():
+            study = self._found(name)
+            return None if study is None else dict(study.user_attrs.get(_FACTS, {}))
+
+    def _found(self, name: str) -> Study | None:
+        import optuna
+
+        try:
+            return optuna.load_study(study_name=name, storage=self._storage())
+        except KeyError:
+            return None
+
+
+def _asked(trial: Trial, knobs: Sequence[Knob]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for knob in knobs:
+        if knob.whole:
+            values[knob.path] = trial.suggest_int(knob.path, int(knob.low), int(knob.high), log=knob.log)
+        else:
+            values[knob.path] = trial.suggest_float(knob.path, knob.low, knob.high, log=knob.log)
+    return values
