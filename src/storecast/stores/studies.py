@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OptunaStudies"]
 
-_HEARTBEAT = 5  # seconds between signs of life of a trial under way
-_GRACE = 30  # seconds without one, and it is tried again
 _RETRIES = 3
 _LOSSES, _FACTS = "losses", "facts"
 _STARTUP, _WARMUP = 8, 2  # trials before any is given up; cutoffs of a trial before it is
@@ -36,18 +34,22 @@ def _calm() -> Iterator[None]:
 
 
 class OptunaStudies:
-    """The port ``Studies`` in the SQL database at ``url``."""
+    """The port ``Studies`` in the SQL database at ``url``.
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    A trial under way gives a sign of life every ``heartbeat`` seconds; after ``grace`` without one it is
+    tried again by whoever begins the next.
+    """
+
+    def __init__(self, url: str, *, heartbeat: int = 5, grace: int = 30) -> None:
+        self._url, self._heartbeat, self._grace = url, heartbeat, grace
 
     def _storage(self) -> RDBStorage:
         from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 
         return RDBStorage(
             self._url,
-            heartbeat_interval=_HEARTBEAT,
-            grace_period=_GRACE,
+            heartbeat_interval=self._heartbeat,
+            grace_period=self._grace,
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES),
         )
 
