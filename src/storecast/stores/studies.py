@@ -121,7 +121,7 @@ class OptunaStudies:
             )
         # What was tried before moves the sampler on: one that goes on does not repeat its numbers.
         study.sampler = optuna.samplers.TPESampler(
-            seed=seed * 1_000_003 + len(study.get_trials(deepcopy=False)),
+            seed=(seed * 1_000_003 + len(study.get_trials(deepcopy=False))) % 2**32,
             multivariate=True,
         )
         if not study.get_trials(deepcopy=False):
