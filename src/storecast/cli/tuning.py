@@ -53,7 +53,7 @@ def tune(
     sheet: Sheet = None,
     dayfirst: DateOrder = None,
     as_json: Json = False,
-    worker: Annotated[int, typer.Option(hidden=True)] = 0,
+    worker: Annotated[int, typer.Option(hidden=True, help="Which of the processes this is.")] = 0,
 ) -> None:
     """Search the model's settings on earlier weeks; the last 39 are kept for the gate, which no trial sees.
 
