@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import openpyxl
-from playwright.sync_api import Page, expect
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Site, barriers, settled, shot
+from tests.browser.conftest import Site, barriers, running, settled, shot, storecast
 
 
 def _asked(site: Site, path: str) -> dict[str, Any]:
@@ -121,3 +125,96 @@ def test_the_keyboard_reaches_everything(site: Site) -> None:
         seen.add(page.evaluate(named).strip())
     assert any("Model" in text for text in seen), seen
     assert any(text.startswith("Stores") for text in seen), seen
+
+
+@pytest.fixture
+def desk(browser: Browser, trained: Path, tmp_path: Path) -> Iterator[Site]:
+    """A site with keys, of this test's own."""
+    home = tmp_path / "home"
+    shutil.copytree(trained, home, ignore=shutil.ignore_patterns("log-*", "*.db-wal", "*.db-shm"))
+    storecast("keys", "issue", "--role", "reader", "--name", "first", home=home)
+    with running(browser, home) as made:
+        yield made
+
+
+@pytest.fixture
+def moved(browser: Browser, trained: Path, sales: Path, tmp_path: Path) -> Iterator[Site]:
+    """A site on which the champion took one more week: that of a year before, a tenth more."""
+    home = tmp_path / "home"
+    shutil.copytree(trained, home, ignore=shutil.ignore_patterns("log-*", "*.db-wal", "*.db-shm"))
+    frame = pd.read_csv(sales)
+    days = pd.to_datetime(frame["Date"], dayfirst=not frame["Date"].str.match(r"\d{4}-").all())
+    week = frame[days == days.max() - pd.Timedelta(weeks=51)].copy()
+    week["Weekly_Sales"] = (week["Weekly_Sales"] * 1.1).round(2)
+    week["Date"] = (days.max() + pd.Timedelta(weeks=1)).strftime("%Y-%m-%d")
+    week.to_csv(tmp_path / "week.csv", index=False)
+    storecast("update", str(tmp_path / "week.csv"), home=home)
+    with running(browser, home) as made:
+        yield made
+
+
+def _enter(page: Page, label: str, text: str) -> None:
+    field = page.get_by_label(label, exact=True)
+    field.fill(text)
+    field.press("Tab")
+
+
+def test_an_override_is_said_seen_and_taken_back(desk: Site, tmp_path: Path) -> None:
+    """A planner says a percentage with a reason: chart, table, files and the list hold it beside the model's
+    number; undone, the model's number is back. A reader sees it and is offered no form."""
+    planner, reader = desk.key("planner"), desk.key("reader")
+    head = {"authorization": f"Bearer {planner}"}
+
+    def asked(path: str) -> Any:
+        return httpx.get(f"{desk.service.url}{path}", headers=head, trust_env=False).json()
+
+    own = asked("/v1/forecasts?series=4&horizon=13")["forecasts"][0]
+    page = desk.browse("/forecast?series=4", cookies={"storecast_key": planner})
+    expect(page.get_by_text("No override is in the forecasts shown")).to_be_visible()
+    expect(page.get_by_text("There is no earlier version to compare with")).to_be_visible()
+    page.get_by_text("Override these forecasts").click()
+    page.get_by_role("button", name="Override", exact=True).click()
+    settled(page)
+    expect(page.get_by_text("Choose a week or more, and give a reason")).to_be_visible()
+    _enter(page, "How much", "10")
+    _enter(page, "Reason", "a fair in town")
+    page.get_by_role("button", name="Override", exact=True).click()
+    expect(page.get_by_text("Said of 1 week")).to_be_visible(timeout=30_000)
+    settled(page)
+    (said,) = asked("/v1/forecasts?series=4&horizon=13")["overrides"]
+    assert (said["mode"], said["value"], said["why"], said["ds"]) == (
+        "percent", 10.0, "a fair in town", own["ds"],
+    )  # fmt: skip
+    expect(page.get_by_text("Diamonds are numbers that planners changed")).to_be_visible()
+    row = next(csv.DictReader(io.StringIO(_saved(page, "CSV", tmp_path).read_text(encoding="utf-8-sig"))))
+    assert float(row["Model's forecast"]) == own["storecast"]
+    assert round(float(row["Forecast"]) * 100) == round(own["storecast"] * 110)
+    assert row["Override"].endswith(": a fair in town")
+    book = openpyxl.load_workbook(_saved(page, "Excel (XLSX)", tmp_path))
+    first = dict(zip(*[[c.value for c in r] for r in list(book["Forecast"].rows)[:2]], strict=True))
+    assert first["Model's forecast"] == own["storecast"]
+    page.get_by_text("All overrides that count").click()
+    settled(page)
+    shot(page, "forecast-override")
+    assert barriers(page) == []
+    onlooker = desk.browse("/forecast?series=4", cookies={"storecast_key": reader})
+    expect(onlooker.get_by_text("needs a key of the role planner")).to_be_visible()
+    assert onlooker.get_by_text("Override these forecasts").count() == 0
+    _enter(page, "Reason to take it back", "the fair is off")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Taken back.")).to_be_visible(timeout=30_000)
+    settled(page)
+    assert asked("/v1/forecasts?series=4&horizon=13")["forecasts"][0] == own
+    expect(page.get_by_text("No override is in the forecasts shown")).to_be_visible()
+
+
+def test_why_it_moved(moved: Site) -> None:
+    """After an update the page says what moved each number since the version before, as the service does."""
+    made = _asked(moved, "/v1/explanations/change?series=2")["changes"]
+    page = moved.browse(f"/forecast?series=2&week={made[3]['ds']}")
+    expect(page.get_by_role("heading", name="Why did it move?")).to_be_visible()
+    text = page.get_by_text(re.compile("by version 1")).inner_text()
+    assert f"${made[3]['before']:,.0f}" in text
+    assert f"${made[3]['after']:,.0f}" in text
+    shot(page, "forecast-moved")
+    assert barriers(page) == []

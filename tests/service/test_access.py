@@ -35,7 +35,7 @@ EXPECTED = {
     "GET /metrics, POST /v1/around, GET /v1/inputs, GET /v1/overview, GET /v1/session, POST /v1/usage, "
     "GET /v1/models/versions, GET /v1/models/trial, GET /v1/models/served, GET /v1/monitoring/accuracy, "
     "GET /v1/monitoring/status, "
-    "GET /v1/overrides/scores, GET /v1/explanations/change",
+    "GET /v1/overrides/scores, GET /v1/explanations/change, GET /v1/explanations/drivers",
     "planner": "POST /v1/backtests, POST /v1/actuals, POST /v1/overrides, POST /v1/scenarios, "
     "POST /v1/overrides/{override_id}/undo, "
     "PUT /v1/scenarios/{scenario_id}, DELETE /v1/scenarios/{scenario_id}, POST /v1/datasets, "

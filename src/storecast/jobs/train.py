@@ -22,6 +22,7 @@ from storecast.forecasting.state import to_state
 from storecast.jobs.checks import check_events, check_horizon
 from storecast.jobs.judging import Case, judged, verdict
 from storecast.jobs.keepsakes import keepsakes
+from storecast.jobs.lineage import Lineage, came_from
 from storecast.jobs.promote import GATE, GATE_REASON, NOT_PASSED, promote, verdict_tag
 from storecast.ports import ArtifactContent, ModelVersion, Registry, Releases, ReportWriter, RunReport
 
@@ -154,6 +155,7 @@ def _trained(
     fits = [model] if gate.serves == model else [model, gate.serves]
     if test is None:
         fits = [gate.serves]
+    future = known_ahead(panel, data.future, request.config.horizon)
     versions: list[ModelVersion] = []
     forecaster: Forecaster | None = None
     for i, name in enumerate(fits):
@@ -163,7 +165,7 @@ def _trained(
             config,
             calendar,
             events,
-            known_future=known_ahead(panel, data.future, config.horizon),
+            known_future=future,
             advance=lambda share: advance("Fit", share),
         )
         advance("Register", i / len(fits))
@@ -186,7 +188,10 @@ def _trained(
         )
         pictures = writer.pictures(report) if writer else {}
         tag = verdict_tag(gate) if last else NOT_PASSED
-        versions.append(_register(registry, report, data.digest, tag, metrics, pictures))
+        line = Lineage()
+        if last:
+            line = came_from(registry, champion, forecaster, panel, calendar, events, future)
+        versions.append(_register(registry, report, data.digest, tag, metrics, pictures, line))
     advance("Register", 1.0)
     assert forecaster is not None
     promoted = request.promote and gate.decision == "promote"
@@ -239,15 +244,17 @@ def _register(
     verdict: str,
     metrics: dict[str, float],
     pictures: dict[str, bytes],
+    line: Lineage,
 ) -> ModelVersion:
     forecaster, gate = report.forecaster, report.gate
     config = forecaster.config
     known = {n: v for n, v in metrics.items() if n != "what_if_seconds"}  # the same model, the same artifact
     more = {"metrics": known, "gate": gate.as_dict(), "calendar": calendar_state(report.calendar)}
     more["planning"] = keepsakes(report.panel, report.backtest)
+    content = content_of(forecaster, data_digest=digest, **more, **line.facts)
     return registry.register(
         report.name,
-        content_of(forecaster, data_digest=digest, **more),
+        replace(content, arrays={**content.arrays, **line.arrays}),
         params=_flat(asdict(config)) | {"boosting_weight": forecaster.correction.weight},
         metrics=metrics,
         tags={

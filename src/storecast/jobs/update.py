@@ -24,6 +24,7 @@ from storecast.forecasting.updating import trained_until
 from storecast.forecasting.updating import update as go_on
 from storecast.jobs.checks import check_events
 from storecast.jobs.keepsakes import keepsakes
+from storecast.jobs.lineage import event_state
 from storecast.jobs.promote import GATE, promote
 from storecast.jobs.train import content_of
 from storecast.ports import ModelVersion, Registry, Releases
@@ -108,7 +109,7 @@ def update(
                 remedy="look at the new sales; what served before goes on",
             )
         advance("Register", 0.0)
-        version = _register(registry, request.name, champion, content.meta, data, news, new, extended)
+        version = _register(registry, request.name, champion, content.meta, data, news, new, extended, events)
         if request.promote:
             first, last = new.history_weeks[-extended.new], new.cutoff
             weeks = f"week {last}" if extended.new == 1 else f"weeks {first} to {last}"
@@ -158,6 +159,7 @@ def _register(
     news: Panel,
     new: Forecaster,
     extended: Extended,
+    events: Sequence[Event],
 ) -> ModelVersion:
     whole = np.array_equal(news.values, extended.panel.values, equal_nan=True)
     digest = data.digest
@@ -171,7 +173,7 @@ def _register(
     updated = {"from": champion.version, "digest": champion.digest, "weeks": extended.new, "trained": trained}
     return registry.register(
         name,
-        content_of(new, data_digest=digest, **kept, update=updated),
+        content_of(new, data_digest=digest, **kept, update=updated, events=event_state(events)),
         params={"model": new.config.model, "updated_from": champion.version, "new_weeks": extended.new},
         metrics=champion.metrics,
         tags={

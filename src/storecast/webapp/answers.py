@@ -91,6 +91,19 @@ class SeriesPage(Struct):
     next: str | None
 
 
+class Override(Struct):
+    """An override that is in forecasts shown."""
+
+    id: str
+    unique_id: str
+    ds: str
+    mode: str
+    value: float
+    who: str
+    why: str
+    expires: str | None
+
+
 class Forecasts(Struct):
     """Rows of unique_id, ds, horizon, storecast and the limits of each level."""
 
@@ -101,6 +114,7 @@ class Forecasts(Struct):
     by: By
     levels: list[float]
     notes: dict[str, str]
+    overrides: list[Override]
     forecasts: list[Row]
 
 

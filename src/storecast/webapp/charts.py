@@ -80,6 +80,8 @@ def _told(rows: Sequence[dict[str, Any]], words: Words, holidays: Mapping[str, s
         for column, name, *_ in _LINES:
             if row.get(column) is not None:
                 made[name] = words.money(row[column])
+        if "storecast-model" in row:
+            made["Model alone"] = words.money(row["storecast-model"])
         for level in levels:
             if f"storecast-lo-{level}" in row:
                 low, high = (words.money(row[f"storecast-{side}-{level}"]) for side in ("lo", "hi"))
@@ -172,7 +174,7 @@ def forecast(
     ]
     layers.append(_drawn(lines, x, y, colours))
     layers += _marks(shown, x, colours)
-    layers.append(_hover(x, [*names, *(f"{level} % band" for level in reversed(levels))]))
+    layers.append(_hover(x, [*names, "Model alone", *(f"{level} % band" for level in reversed(levels))]))
     spec = {
         "data": {"values": shown},
         "layer": layers,
@@ -189,6 +191,21 @@ def _marks(shown: Sequence[Mapping[str, Any]], x: Spec, colours: Mapping[str, st
         {"ds": row["ds"], "Holiday": row["Holiday"], "Week": row["Week"]} for row in shown if "Holiday" in row
     ]
     out: list[Spec] = []
+    moved = [row for row in shown if "Model alone" in row]
+    if moved:
+        tips = [{"field": name, "type": "nominal"} for name in ("Week", "Forecast", "Model alone")]
+        points = [
+            {"ds": r["ds"], "value": r["storecast"], **{n["field"]: r[n["field"]] for n in tips}}
+            for r in moved
+        ]
+        out.append(
+            {
+                "data": {"values": points},
+                "mark": {"type": "point", "shape": "diamond", "filled": True, "size": 110,
+                         "color": colours["year"], "opacity": 1.0},
+                "encoding": {"x": x, "y": {"field": "value", "type": "quantitative"}, "tooltip": tips},
+            }
+        )  # fmt: skip
     if known:
         out.append(
             {

@@ -104,13 +104,14 @@ class Client:
 
     def _get(self, kind: type[T], path: str, **params: Any) -> T:
         given = {name: value for name, value in params.items() if value is not None}
-        return self._read(kind, path, self.ask("GET", path, params=given))
+        return self.read(kind, path, self.ask("GET", path, params=given))
 
     def _post(self, kind: type[T], path: str, json: Any, *, again: bool = False) -> T:
-        return self._read(kind, path, self.ask("POST", path, json=json, again=again))
+        return self.read(kind, path, self.ask("POST", path, json=json, again=again))
 
     @staticmethod
-    def _read(kind: type[T], path: str, response: httpx.Response) -> T:
+    def read(kind: type[T], path: str, response: httpx.Response) -> T:
+        """The answer in the shape ``kind``; raises Trouble where it has another."""
         try:
             return msgspec.json.decode(response.content, type=kind)
         except msgspec.MsgspecError as error:
@@ -130,7 +131,7 @@ class Client:
 
     def readiness(self) -> answers.Readiness:
         """What the service says of itself."""
-        return self._read(answers.Readiness, "/readyz", self.ask("GET", "/readyz", also=503))
+        return self.read(answers.Readiness, "/readyz", self.ask("GET", "/readyz", also=503))
 
     def series(self) -> list[answers.SeriesItem]:
         """Everything that is forecast, in the order people count."""
@@ -243,7 +244,7 @@ class Client:
     ) -> entries.Scenario:
         """Replace the one that was at ``version``."""
         path, asked = f"/v1/scenarios/{key}", {"version": version, "name": name, "what_if": what_if}
-        return self._read(entries.Scenario, path, self.ask("PUT", path, json=asked))
+        return self.read(entries.Scenario, path, self.ask("PUT", path, json=asked))
 
     def remove_scenario(self, key: str) -> None:
         """Remove it."""

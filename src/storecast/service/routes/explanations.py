@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from storecast.errors import RequestError
+from storecast.forecasting.drivers import drivers
 from storecast.forecasting.explain import Explanation, Step, explain
 from storecast.ports.records import Override
 from storecast.service.arms import arm_of, asked_of, check_whole
@@ -177,5 +178,16 @@ def make_router(service: Service) -> APIRouter:
         )
         head = {"id": entry, "model": msgspec.Raw(champion.head), "unit": service.config.unit}
         return Reply(_ENCODE({**head, "explanations": answer}))
+
+    @router.get(
+        "/v1/explanations/drivers",
+        summary="What drives forecasts overall",
+        openapi_extra=declared("reader") | documented("DriversAnswer"),
+    )
+    def overall() -> Response:
+        champion = service.holder.serving()
+        head = {"model": msgspec.Raw(champion.head), "unit": service.config.unit}
+        steps = [driver.as_dict() for driver in drivers(champion.forecaster)]
+        return Reply(_ENCODE({**head, "series": len(champion.forecaster.keys), "drivers": steps}))
 
     return router

@@ -1,4 +1,4 @@
-"""What planners said over forecasts, what it was worth, and why forecasts moved."""
+"""What planners said over forecasts, what it was worth, why forecasts moved, and what drives them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from storecast.service.schemas.common import Model
 
-__all__ = ["ChangesAnswer", "OverrideScores", "OverridesAnswer"]
+__all__ = ["ChangesAnswer", "DriversAnswer", "OverrideScores", "OverridesAnswer"]
 
 
 class ChangePart(Struct):
@@ -49,6 +49,27 @@ class ChangesAnswer(Struct):
     unit: str
     since: Compared
     changes: list[Changed]
+
+
+class DriverItem(Struct):
+    """One step over all series and the weeks ahead from ``first`` to ``last``: mean absolute ``dollars`` that
+    it changes a week, and their ``share`` of the mean absolute forecast."""
+
+    first: int
+    last: int
+    name: str
+    title: str
+    dollars: float
+    share: float
+
+
+class DriversAnswer(Struct):
+    """What drives the forecasts of ``series`` series: all weeks ahead first, then by weeks ahead."""
+
+    model: Model
+    unit: str
+    series: int
+    drivers: list[DriverItem]
 
 
 class OverrideItem(Struct):

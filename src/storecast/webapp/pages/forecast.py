@@ -13,7 +13,9 @@ from storecast.webapp import address, charts, reasons, sheets, source
 from storecast.webapp.answers import Around, By, Forecasts, SeriesItem
 from storecast.webapp.client import Client
 from storecast.webapp.frame import Visitor, empty, heading
+from storecast.webapp.moved import show_moved
 from storecast.webapp.parts import band_names, choose_horizon, money_columns, save_buttons, series_name
+from storecast.webapp.planners import OVERRIDE, add_columns, show_planners
 from storecast.webapp.records import Backtests
 from storecast.webapp.words import Words
 
@@ -63,6 +65,7 @@ def _table(found: Forecasts, around: Around, by: By, known: dict[str, SeriesItem
     out = []
     ahead = around.ahead
     at = {ds: i for i, ds in enumerate(ahead.ds)}
+    said = {override.id: override for override in found.overrides}
     for row in found.forecasts:
         name, ds = str(row["unique_id"]), str(row["ds"])
         item = known.get(name)
@@ -73,6 +76,8 @@ def _table(found: Forecasts, around: Around, by: By, known: dict[str, SeriesItem
         for level in found.levels:
             low, high = band_names(level)
             line |= {f"{level:g} % from": float(row[low]), f"{level:g} % to": float(row[high])}
+        if found.overrides:
+            add_columns(line, row, said)
         line["Last year"] = ahead.last_year[name][at[ds]]
         line["Naive forecast"] = ahead.naives[charts.NAIVE][name][at[ds]]
         out.append(line)
@@ -93,7 +98,10 @@ def _draw(
                 st.markdown(f"**{title}**")
                 rows = charts.rows_of(found, around, name)
                 charts.forecast(rows, around.calendar, words, title, height=240)
-    st.caption("Triangles mark weeks with a holiday; the dashed upright line is the last week that is known.")
+    marks = " Diamonds are numbers that planners changed." if found.overrides else ""
+    st.caption(
+        "Triangles mark weeks with a holiday; the dashed upright line is the last week that is known." + marks
+    )
     for name in names:
         if note := found.notes.get(name):
             st.info(f"{series_name(name, by, known)}: {note}", icon=":material/info:")
@@ -101,7 +109,8 @@ def _draw(
 
 def _why(
     visitor: Visitor, names: Sequence[str], by: By, found: Forecasts, known: dict[str, SeriesItem]
-) -> None:
+) -> tuple[str, str]:
+    """Reasons of one week, which is chosen here; of what, and which."""
     words = visitor.words
     st.header("Why this number", anchor=False)
     with st.container(horizontal=True):
@@ -122,6 +131,7 @@ def _why(
     made = source.explanations(visitor.client, name, by, len(rows)).explanations
     explained = next(e for e in made if e.ds == week)
     reasons.show_reasons(explained, words, series_name(name, by, known))
+    return name, week
 
 
 def _trust(judged: Backtests, names: Sequence[str], by: By, levels: Sequence[float], words: Words) -> None:
@@ -203,7 +213,7 @@ def _book(
 
 def _show_table(table: list[dict[str, Any]], words: Words) -> None:
     frame = pd.DataFrame(table)
-    dollars = [name for name in frame.columns if name not in ("Store", "Department", "Week")]
+    dollars = [name for name in frame.columns if name not in ("Store", "Department", "Week", OVERRIDE)]
     st.dataframe(
         frame,
         hide_index=True,
@@ -240,9 +250,11 @@ def show(visitor: Visitor) -> None:
     _draw(found, around, names, by, known, words)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _why(visitor, names, by, found, known)
+        name, week = _why(visitor, names, by, found, known)
+        show_moved(client, name, by, week, words, series_name(name, by, known))
     with right:
         _trust(judged, names, by, levels, words)
+    show_planners(visitor, names, by, found, known)
     st.header("The same as a table", anchor=False)
     table = _table(found, around, by, known)
     file = f"forecast-{'-'.join(names[:3])}-after-{found.cutoff}"
