@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from storecast.forecasting.drivers import drivers
 
+from storecast.forecasting.drivers import drivers
 from storecast.forecasting.explain import STEPS
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from storecast.errors import RegistryError
 from storecast.forecasting.change import change
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
@@ -14,6 +15,8 @@ from storecast.forecasting.lineage import Table, path
 from storecast.forecasting.panel import Panel
 from storecast.forecasting.state import from_state
 from storecast.forecasting.updating import update as go_on
+from storecast.jobs.explain import explain_change
+from storecast.jobs.forecast import ForecastRequest
 from storecast.jobs.lineage import came_from
 from storecast.jobs.train import TrainRequest, content_of, train
 from storecast.jobs.update import UpdateRequest, update
@@ -112,3 +115,31 @@ def test_new_events_have_their_own_part() -> None:
     again = registry.register("x", made, params={}, metrics={}, tags={}, files={})
     same = came_from(registry, again, new, panel(130), CALENDAR, [closure], {})
     assert same.facts["lineage"] == line.facts["lineage"], "trained again on the same, it came from the same"
+
+
+def test_since_an_earlier_version(world: tuple[FakeRegistry, Path]) -> None:
+    """From files: the champion since the one before it, and what is fitted on newer sales since the champion;
+    parts are those of the tables kept, and add up."""
+    registry, folder = world
+    champion = registry.champion("storecast")
+    assert champion is not None
+    request = ForecastRequest(horizon=3)
+    numbers = {t.version: t for t in _tables(registry)}
+    now = numbers[champion.version]
+    data = str(folder / ("128.csv" if now.updated else "130.csv"))
+    last = explain_change(SALES, registry, data, request, "2", [2, 3], "last")
+    assert last.since != champion.version
+    line = path(numbers[last.since], now, {t.digest: t for t in numbers.values()}.get)
+    for each in last.changes:
+        assert each.before + sum(p.cents for p in each.parts) == each.after
+        assert each == change(line, "2", each.ds)
+    newer = write(folder / "132.csv", noisy(weeks=132, series=3))
+    moved = explain_change(SALES, registry, newer, request, "total", [1], "last")
+    assert moved.since == champion.version
+    (each,) = moved.changes
+    parts = {p.name: p.cents for p in each.parts}
+    assert each.before + sum(parts.values()) == each.after
+    assert parts["actuals"]
+    assert "actuals_and_model" not in parts
+    with pytest.raises(RegistryError, match="no version to compare with"):
+        explain_change(SALES, registry, data, request, "2", [2], "77")

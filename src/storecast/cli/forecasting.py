@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,9 @@ from storecast.cli.options import (
     parse_levels,
 )
 from storecast.cli.output import money, print_json, progress, screen, table
+
+if TYPE_CHECKING:
+    from storecast.jobs.explain import Moved
 
 __all__ = ["explain", "forecast"]
 
@@ -132,6 +135,9 @@ def explain(
         Level | None, typer.Option(help="Level of the hierarchy. [default: the lowest that knows SERIES]")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Fit this model instead of using the champion.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Why it moved since this version, a number or last, instead.")
+    ] = None,
     name: Name = None,
     events: EventsFile = None,
     country: Country = None,
@@ -140,7 +146,7 @@ def explain(
     dayfirst: DateOrder = None,
     as_json: Json = False,
 ) -> None:
-    """Why this number: dollars that add up to the forecast.
+    """Why this number: dollars that add up to the forecast, or to what it moved by since an earlier version.
 
     Examples:
 
@@ -149,9 +155,12 @@ def explain(
       storecast explain kaggle/ 1_92 --weeks 4
 
       storecast explain sales.csv total --json
+
+      storecast explain sales.csv 7 --week 2 --since last
     """
     from storecast.forecasting.forecaster import ForecasterConfig
     from storecast.jobs.explain import explain as reasons
+    from storecast.jobs.explain import explain_change
     from storecast.jobs.forecast import ForecastRequest
     from storecast.settings import Settings
     from storecast.wiring import batch
@@ -162,6 +171,25 @@ def explain(
         None if model is None else ForecasterConfig(model=model),
         week + weeks - 1,
     )
+    if since is not None:
+        if model is not None:
+            raise typer.BadParameter("a model fitted on the spot has none before it", param_hint="--since")
+        with progress() as advance:
+            moved = explain_change(
+                batch.sales_files(sheet, dayfirst),
+                batch.registry(settings),
+                data,
+                request,
+                series,
+                range(week, request.horizon + 1),
+                since,
+                batch.asked_calendar(country, calendar),
+                batch.events(events),
+                lambda share: advance("Fit", share),
+                level=by,
+            )
+        _show_moved(moved, settings.unit, as_json)
+        return
     with progress() as advance:
         found, made_by = reasons(
             batch.sales_files(sheet, dayfirst),
@@ -186,3 +214,15 @@ def explain(
             screen.print(f"{', '.join(e.unused)}: {money(0.0, settings.unit)}, not used by this model")
         if e.note:
             screen.print(e.note)
+
+
+def _show_moved(moved: Moved, unit: str, as_json: bool) -> None:
+    if as_json:
+        changes = [each.as_dict() for each in moved.changes]
+        print_json({"made_by": moved.made_by, "since": moved.since, "changes": changes})
+        return
+    for each in moved.changes:
+        rows = [[f"Version {moved.since}", money(each.before / 100, unit, cents=True), ""]]
+        rows += [[p.title, money(p.cents / 100, unit, cents=True), p.text] for p in each.parts]
+        rows.append(["Now", money(each.after / 100, unit, cents=True), ""])
+        table(f"{each.unique_id}, week of {each.ds}, by {moved.made_by}", ["step", "sales", "note"], rows)
