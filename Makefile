@@ -156,6 +156,10 @@ pictures: $(DEV) ## draw README's pictures anew, from the sample
 	@$(BIN)/python tools/readme_pictures.py
 	@$(BIN)/python -m tools.web_pictures
 
+.PHONY: dashboards
+dashboards: $(DEV) ## make Grafana's dashboards by tools/panels.py, and the alert rules for Kubernetes
+	@$(BIN)/python -m tools.dashboards
+
 # Existing pins stay unless ARGS="--upgrade" (or --upgrade-package NAME) asks for newer ones.
 .PHONY: image
 image: ## build the images service, webapp and jobs [BASE_IMAGE=...] [VERSION=...] [IMAGES=...] [ENGINE=...]
