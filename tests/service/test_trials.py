@@ -289,6 +289,39 @@ def test_a_challenger_that_degrades_is_rolled_back_without_a_failed_request(desk
     assert desk.metric("storecast_canary_share_ratio") is None
 
 
+def test_a_row_with_inputs_that_the_challenger_cannot_answer_is_the_champions(
+    versions: dict[str, Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row with inputs is answered by a challenger that reads them; once its trees fail at that, the
+    champion answers the very same request, and the canary ends as a breach."""
+    publish(tmp_path, versions["stores"], 1)
+    with running(tmp_path) as service:
+        desk = Desk(service, versions["stores"], versions["trees"])
+        desk.begin(share=1.0)
+        day = str(desk.champion.forecaster.weeks[0].astype("datetime64[D]"))
+        row = {"store": "1", "date": day}
+        asked = {"rows": [row | {"temperature": 31.0}]}
+        before = desk.client.post("/v1/predictions", json=asked).json()
+        assert (before["model"]["version"], before["unused"]) == (2, [])
+        found = service.worker.service.trials.challenger
+        assert found is not None
+
+        def fails(*args: Any) -> Any:
+            raise ValueError("no such leaf")
+
+        monkeypatch.setattr(found.version.exogenous, "one", fails)
+        answer = desk.client.post("/v1/predictions", json=asked)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["model"]["version"] == 1
+        alone = desk.client.post("/v1/predictions", json={"rows": [row]}).json()
+        assert alone["predictions"][0]["storecast"] == points(desk.champion, "1")[0]
+        until(lambda: desk.ended() is not None)
+        info = desk.ended()
+        assert info is not None
+        assert "no such leaf" in info.recent[-1].why
+        assert desk.metric("storecast_canary_breaches_total", kind="error") == 1.0
+
+
 def test_slow_what_ifs_end_a_canary(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the challenger's what-ifs take far longer than they may, it answers no more; the callers were
     answered all along."""

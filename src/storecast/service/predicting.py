@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 from starlette.requests import Request
@@ -161,29 +162,6 @@ def _simple(champion: Champion, row: ClassicRow) -> tuple[str, int, int] | None:
     return None if place is None or week is None else (by, place, week)
 
 
-def _beside(
-    service: Service, champion: Champion, row: ClassicRow, levels: tuple[float, ...]
-) -> Champion | None:
-    """The challenger, where it answers the row's series and forecasts its week."""
-    found = _simple(champion, row)
-    if found is None:
-        return None
-    by, place, week = found
-    overrides = champion.plain is not None or service.book.over(champion) is champion
-    arm = arm_of(service, champion, by, place, overrides=overrides)
-    if arm is None:
-        if by == "series":
-            service.trials.note(place, (week,))
-        return None
-
-    def ask() -> Champion:
-        arm.version.week(row.date)
-        check_whole(arm.version.rows(by, arm.place, levels).columns)
-        return arm.version
-
-    return asked_of(service, arm, ask)
-
-
 def look_up_one(
     champion: Champion,
     by: str,
@@ -204,32 +182,87 @@ def look_up_one(
     return columns, read
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What ``version`` says of one row: its ``columns``, what was ``read`` of the inputs given, and the same
+    as text (``values``)."""
+
+    version: Champion
+    by: str
+    place: int
+    week: int
+    columns: list[float]
+    read: dict[str, float]
+    values: bytes
+
+
+def _told(
+    champion: Champion, row: ClassicRow, given: Mapping[str, float], levels: tuple[float, ...]
+) -> _Told | None:
+    """What one version says of a row; None where it is not so simple."""
+    found, model = _simple(champion, row), champion.exogenous
+    if found is None:
+        return None
+    by, place, week = found
+    if by != "series" and model is not None and not given.keys().isdisjoint(model.names):
+        return None
+    columns, read = look_up_one(champion, by, place, week, given, levels)
+    if read:
+        values = _values(columns, levels)
+    else:  # the row as /v1/forecasts has it, from its point on
+        line = champion.rows(by, place, levels).json[week]
+        values = line[line.index(b',"storecast":') :]
+    return _Told(champion, by, place, week, columns, read, values)
+
+
+def _beside(
+    service: Service,
+    champion: Champion,
+    row: ClassicRow,
+    given: Mapping[str, float],
+    levels: tuple[float, ...],
+) -> _Told | None:
+    """What the challenger says, where it answers the row's series and forecasts its week."""
+    found = _simple(champion, row)
+    if found is None:
+        return None
+    by, place, week = found
+    overrides = champion.plain is not None or service.book.over(champion) is champion
+    arm = arm_of(service, champion, by, place, overrides=overrides)
+    if arm is None:
+        if by == "series":
+            service.trials.note(place, (week,))
+        return None
+
+    def ask() -> _Told | None:
+        arm.version.week(row.date)
+        check_whole(arm.version.rows(by, arm.place, levels).columns)
+        told = _told(arm.version, row, given, levels)
+        if told is not None:
+            check_whole([told.columns])
+        return told
+
+    return asked_of(service, arm, ask)
+
+
 async def predict_one(
     service: Service, request: Request, champion: Champion, row: ClassicRow, levels: tuple[float, ...]
 ) -> Response | None:
     """Answer one row, without an array being made; None where it is not so simple."""
-    beside = _beside(service, champion, row, levels)
-    champion = beside or champion
-    found = _simple(champion, row)
     given = {name: value for name in GIVEN if (value := getattr(row, name)) is not None}
-    if found is None or any(abs(value) > LARGEST for value in given.values()):
+    if any(abs(value) > LARGEST for value in given.values()):
         return None
-    by, place, week = found
-    model = champion.exogenous
-    if by != "series" and model is not None and not given.keys().isdisjoint(model.names):
-        return None
-    said = champion.views[by].said.get(place, {}).get(week, ())
     with call_of(request).step("model"):
-        columns, read = look_up_one(champion, by, place, week, given, levels)
-    if read:
-        values = _values(columns, levels)
-    else:  # the row as /v1/forecasts has it, from its point on
-        rows = champion.rows(by, place, levels)
-        values = rows.json[week][rows.json[week].index(b',"storecast":') :]
+        beside = _beside(service, champion, row, given, levels)
+        told = beside or _told(champion, row, given, levels)
+    if told is None:
+        return None
+    champion, by, place = told.version, told.by, told.place
+    said = champion.views[by].said.get(place, {}).get(told.week, ())
     service.trials.counted(beside is not None)
     entry = service.log.new_id()
-    unused = [name for name in given if name not in read]
-    forecast, bands = as_texts([row.date], levels, [[value] for value in columns])
+    unused = [name for name in given if name not in told.read]
+    forecast, bands = as_texts([row.date], levels, [[value] for value in told.columns])
     await service.record(
         request,
         "prediction",
@@ -246,7 +279,7 @@ async def predict_one(
     head = _head(service, champion, entry, levels, unused, said)
     dept = b"" if row.dept is None else b',"dept":' + _ENCODE(str(row.dept))
     named = (head, b'{"store":', _ENCODE(str(row.store)), dept, b',"date":"', row.date.encode(), b'"')
-    return Reply(b"".join((*named, values, b"]}")))
+    return Reply(b"".join((*named, told.values, b"]}")))
 
 
 def _values(columns: Sequence[float], levels: tuple[float, ...]) -> bytes:
