@@ -298,6 +298,31 @@ def test_what_cannot_be_overridden(desk: Running) -> None:
     assert desk.client.get("/v1/overrides?history=true").json()["overrides"] == []
 
 
+def test_as_many_are_heard_as_the_document_promises(desk: Running) -> None:
+    """Ten thousand series with the longest names there can be are read, and one more is what is wrong."""
+    names = [f"{i:0200d}" for i in range(10_001)]
+    for count, field in ((10_000, "series[0]"), (10_001, "series")):
+        body = {"series": names[:count], "dates": ["2012-11-02"], "value": 5.0, "why": "x"}
+        answer = desk.client.post("/v1/overrides", json=body)
+        assert answer.status_code == 422
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+def test_the_last_moment_that_can_be_named_is_answered(desk: Running) -> None:
+    """An expiry at the end of all calendars is refused or kept, and the list can be read afterwards."""
+    week = sorted({ds for _, ds in _rows(desk)})[0]
+    said = {"series": ["1_1"], "dates": [week], "value": 5.0, "why": "x"}
+    for expires, status in (
+        ("9998-12-31T23:59:59Z", 201),
+        ("9999-12-31T23:59:59.999999Z", 422),
+        ("9999-12-31T23:59:59-01:00", 422),
+    ):
+        answer = desk.client.post("/v1/overrides", json={**said, "expires": expires})
+        assert answer.status_code == status, answer.text
+    (kept,) = desk.client.get("/v1/overrides?history=true").json()["overrides"]
+    assert kept["expires"].startswith("9998-12-31T23:59:59")
+
+
 def test_they_outlive_versions_and_restarts(tmp_path: Path, versions: dict[str, Made]) -> None:
     """A new version takes over with what planners said; so does a restart while the database is away."""
     publish(tmp_path, versions["stores"], 1)

@@ -26,6 +26,8 @@ from storecast.service.rules import declared
 __all__ = ["make_router"]
 
 _LARGEST, _MOST = 1e12, 10_000
+_BYTES = 4 * 1024 * 1024  # of a body: so many series fit, however long their names
+_LAST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp() * 1e6)  # later times have no ISO 8601 in every zone
 
 
 class NewOverride(Body):
@@ -58,6 +60,8 @@ def _expiry(text: str | None, now: int) -> int | None:
     moment = int(at.timestamp() * 1e6)
     if moment <= now:
         raise invalid([Wrong("expires", f"{text[:40]!r} is past")])
+    if moment >= _LAST:
+        raise invalid([Wrong("expires", f"{text[:40]!r} is too far ahead: without it, it counts for good")])
     return moment
 
 
@@ -110,7 +114,7 @@ def make_router(service: Service) -> APIRouter:
         "/v1/overrides",
         status_code=201,
         summary="Say what you know better",
-        openapi_extra=declared("planner") | documented("OverridesAnswer", status=201),
+        openapi_extra=declared("planner", limit=_BYTES) | documented("OverridesAnswer", status=201),
     )
     def say(request: Request, asked: NewOverride) -> Response:
         about = _about(service.holder.serving(), asked.series, asked.dates)
