@@ -7,8 +7,9 @@ checked before any is answered.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from storecast.service.schemas.forecasts import ClassicRow
 
 __all__ = ["EXOGENOUS", "GIVEN", "LARGEST", "Finder", "Gathered", "gather"]
 
+_Asked = TypeVar("_Asked", bound=Hashable)
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 EXOGENOUS = ("temperature", "fuel_price", "cpi", "unemployment")
@@ -106,23 +108,32 @@ class Finder:
         if len(self.wrong) >= _MOST_WRONG:
             raise invalid(self.wrong)
 
-    def places(self, stores: Sequence[str], depts: Sequence[str], first: int) -> list[tuple[int, int]]:
-        """(view, place) of each row; what is wrong is noted under rows counted from ``first``."""
-        found = list(map(self.place, stores, depts))
-        for i, item in enumerate(found):
-            if isinstance(item, str):
-                self.note(first + i, item)
-                found[i] = (0, 0)
-        return found  # type: ignore[return-value]
+    def places(
+        self, stores: Sequence[str], depts: Sequence[str], first: int
+    ) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+        """View and place of each row; what is wrong is noted under rows counted from ``first``."""
+        asked = list(zip(stores, depts, strict=True))
+        view, place = self._of_rows(asked, lambda key: self.place(*key), (0, 0), first).T
+        return view.astype(np.int8), place.astype(np.int32)
 
-    def weeks(self, dates: Sequence[str], first: int) -> list[int]:
+    def weeks(self, dates: Sequence[str], first: int) -> NDArray[np.int16]:
         """The week of each row, likewise."""
-        found = list(map(self.week, dates))
-        for i, item in enumerate(found):
-            if isinstance(item, str):
-                self.note(first + i, item)
-                found[i] = 0
-        return found  # type: ignore[return-value]
+        return self._of_rows(dates, self.week, 0, first).astype(np.int16)
+
+    def _of_rows(
+        self, asked: Sequence[_Asked], find: Callable[[_Asked], object], nothing: object, first: int
+    ) -> Int:
+        """What ``find`` gives for each row, which it is asked once for all that are alike; ``nothing`` for
+        those of which it says what is wrong."""
+        places = {key: i for i, key in enumerate(dict.fromkeys(asked))}
+        found = [find(key) for key in places]
+        rows = np.fromiter(map(places.__getitem__, asked), np.int64, len(asked))
+        if any(isinstance(item, str) for item in found):
+            for row, i in enumerate(rows.tolist()):
+                if isinstance(item := found[i], str):
+                    self.note(first + row, item)
+            found = [nothing if isinstance(item, str) else item for item in found]
+        return np.array(found, np.int64)[rows]
 
 
 def _number(value: float | None) -> float:
@@ -134,7 +145,7 @@ def gather(champion: Champion, rows: Sequence[ClassicRow]) -> Gathered:
     finder = Finder(champion)
     stores = [str(r.store) for r in rows]
     depts = ["" if r.dept is None else str(r.dept) for r in rows]
-    found = finder.places(stores, depts, 0)
+    view, place = finder.places(stores, depts, 0)
     weeks = finder.weeks([r.date for r in rows], 0)
     given = {}
     for name in GIVEN:
@@ -145,5 +156,4 @@ def gather(champion: Champion, rows: Sequence[ClassicRow]) -> Gathered:
                 finder.note(i, f"{name}: {values[i]!r} is no sensible value")
     if finder.wrong:
         raise invalid(finder.wrong)
-    view, place = zip(*found, strict=True)
-    return Gathered(np.array(view, np.int8), np.array(place, np.int32), np.array(weeks, np.int16), given)
+    return Gathered(view, place, weeks, given)

@@ -112,16 +112,17 @@ class CsvRows:
         return Gathered(view, place, week, given)
 
     def _take(self, lines: str) -> None:
-        reader = csv.reader(lines.splitlines(), delimiter=self._delimiter, strict=True)
+        if self._columns is None:
+            lines = lines.lstrip("\ufeff\r\n")
+        split = lines.splitlines()
+        if self._columns is None:
+            start = next((line for line in split if line.strip()), "")
+            if not start:
+                return
+            self._delimiter = max(",;\t", key=start.count)
+        reader = csv.reader(split, delimiter=self._delimiter, strict=True)
         try:
             if self._columns is None:
-                start = next((line for line in lines.splitlines() if line.strip()), "")
-                if not start:
-                    return
-                self._delimiter = max(",;\t", key=start.count)
-                reader = csv.reader(
-                    lines.lstrip("\ufeff\r\n").splitlines(), delimiter=self._delimiter, strict=True
-                )
                 self._columns = _header(next(reader))
             rows = [row for row in reader if row]
         except csv.Error as error:
@@ -132,11 +133,9 @@ class CsvRows:
     def _gather(self, rows: list[list[str]]) -> None:
         assert self._columns is not None
         first, size = self._rows, len(self._columns)
-        for i, row in enumerate(rows):
-            if len(row) != size:
-                raise invalid(
-                    [Wrong(f"rows[{first + i}]", f"{len(row)} cells under {size} columns", first + i + 1)]
-                )
+        if set(map(len, rows)) != {size}:
+            i, cut = next((i, row) for i, row in enumerate(rows, first) if len(row) != size)
+            raise invalid([Wrong(f"rows[{i}]", f"{len(cut)} cells under {size} columns", i + 1)])
         self._rows += len(rows)
         if self._rows > self._most:
             raise Problem(
@@ -147,10 +146,10 @@ class CsvRows:
                 "Split the file.",
             )
         cells = dict(zip(self._columns, zip(*rows, strict=True), strict=True))
-        stores = [s.strip() for s in cells["store"]]
-        depts = [d.strip() for d in cells["dept"]] if "dept" in cells else [""] * len(rows)
-        found = self._finder.places(stores, depts, first)
-        weeks = self._finder.weeks([d.strip() for d in cells["date"]], first)
+        stores, dates = (list(map(str.strip, cells[name])) for name in ("store", "date"))
+        depts = list(map(str.strip, cells["dept"])) if "dept" in cells else [""] * len(rows)
+        view, place = self._finder.places(stores, depts, first)
+        weeks = self._finder.weeks(dates, first)
         given = {}
         for name in GIVEN:
             if name in cells:
@@ -158,10 +157,7 @@ class CsvRows:
                 values = read(name, cells[name], first)
                 if np.isfinite(values).any():
                     given[name] = values
-        view, place = zip(*found, strict=True)
-        self._chunks.append(
-            (np.array(view, np.int8), np.array(place, np.int32), np.array(weeks, np.int16), given)
-        )
+        self._chunks.append((view, place, weeks, given))
 
     def _numbers(self, name: str, cells: Sequence[str], first: int) -> Float:
         if "_" not in "".join(cells):  # which float() takes for a separator

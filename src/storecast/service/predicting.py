@@ -105,8 +105,11 @@ async def predict(
     def as_csv(some: Answered) -> list[bytes]:
         return [line.encode() for line in csv_lines(champion, some, levels, dept, bool(said))]
 
-    pieces = _in_turns(found, as_csv, _csv_head(dept, levels, bool(said)), b"", b"")
-    return StreamingResponse(pieces, headers={**_CSV_HEADERS, "x-forecast-id": entry})
+    head, headers = _csv_head(dept, levels, bool(said)), {**_CSV_HEADERS, "x-forecast-id": entry}
+    if len(rows) <= _STEP:
+        texts = csv_lines(champion, found, levels, dept, bool(said))
+        return Response(head + "".join([texts[i] for i in found.of.tolist()]).encode(), headers=headers)
+    return StreamingResponse(_in_turns(found, as_csv, head, b"", b""), headers=headers)
 
 
 async def _in_turns(

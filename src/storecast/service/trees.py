@@ -31,8 +31,6 @@ def _library() -> ctypes.CDLL:
         if path.is_file():
             library = ctypes.CDLL(str(path))
             library.LGBM_GetLastError.restype = ctypes.c_char_p
-            pointer = ctypes.c_void_p
-            library.LGBM_BoosterPredictForMatSingleRowFast.argtypes = [pointer] * 4
             return library
     raise SetupError(
         "LightGBM's library is not installed",
@@ -40,6 +38,15 @@ def _library() -> ctypes.CDLL:
         expected=name,
         remedy="install the packages of requirements.lock",
     )
+
+
+@cache
+def _single_row() -> Any:
+    """The library's call for one row, which keeps Python's lock: it takes microseconds, and to get the lock
+    back from the thread that writes the log takes more."""
+    single = ctypes.PyDLL(_library()._name).LGBM_BoosterPredictForMatSingleRowFast
+    single.argtypes = [ctypes.c_void_p] * 4
+    return single
 
 
 def _check(library: ctypes.CDLL, code: int) -> None:
@@ -75,7 +82,7 @@ class Trees:
             ctypes.c_char_p(_PARAMETERS),
             ctypes.byref(self._fast),
         )
-        self._single = self._library.LGBM_BoosterPredictForMatSingleRowFast
+        self._single = _single_row()
 
     def _call(self, name: str, *arguments: Any) -> None:
         _check(self._library, getattr(self._library, name)(*arguments))
