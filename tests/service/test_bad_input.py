@@ -136,6 +136,7 @@ HEAD = b"store,date\n"
 GOOD = b"1,2012-06-01\n"
 FILES = {
     "nothing": (b"", "body"),
+    "a byte order mark alone": (b"\xef\xbb\xbf\r\n", "body"),
     "a header alone": (HEAD, "body"),
     "no header": (GOOD, "header"),
     "an unknown column": (b"store,date,weather\n1,2012-06-01,fine\n", "header"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -191,3 +193,24 @@ def test_the_log_tidies_while_it_is_written(log: DatabaseLog, tmp_path: Path) ->
         reader.execute("ROLLBACK")
     reader.close()
     wait_for(lambda: _in_the_file_alone(tmp_path) == 900)
+
+
+_FORKED = """
+import os
+from storecast.stores.forecast_log.ids import id_maker
+
+new_id = id_maker(lambda: 0)
+new_id()
+child = os.fork()
+print(new_id(), flush=True)
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+def test_a_forked_process_makes_ids_of_its_own() -> None:
+    """Parent and child go on from the same time and count; what is random tells their ids apart."""
+    done = subprocess.run([sys.executable, "-c", _FORKED], check=True, capture_output=True, text=True)
+    one, other = done.stdout.split()
+    assert one[:18] == other[:18]
+    assert one != other

@@ -171,6 +171,9 @@ class CsvRows:
         return self._each(name, cells, first, _float)
 
     def _flags(self, name: str, cells: Sequence[str], first: int) -> Float:
+        known = {cell: _FLAGS.get(cell.strip().lower()) for cell in set(cells)}
+        if None not in known.values():
+            return np.array(list(map(known.__getitem__, cells)), dtype=np.float64)
         return self._each(name, cells, first, lambda text: _FLAGS[text.lower()])
 
     def _each(self, name: str, cells: Sequence[str], first: int, read: Callable[[str], float]) -> Float:

@@ -108,8 +108,9 @@ async def predict(
     head, headers = _csv_head(dept, levels, bool(said)), {**_CSV_HEADERS, "x-forecast-id": entry}
     if len(rows) <= _STEP:
         texts = csv_lines(champion, found, levels, dept, bool(said))
-        return Response(head + "".join([texts[i] for i in found.of.tolist()]).encode(), headers=headers)
-    return StreamingResponse(_in_turns(found, as_csv, head, b"", b""), headers=headers)
+        body = "\n".join([texts[i] for i in found.of.tolist()]) + "\n"
+        return Response(head + body.encode(), headers=headers)
+    return StreamingResponse(_in_turns(found, as_csv, head, b"\n", b"\n"), headers=headers)
 
 
 async def _in_turns(

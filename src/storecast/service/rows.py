@@ -178,8 +178,8 @@ def _csv_head(store: str, dept: str | None, with_dept: bool) -> str:
 def csv_lines(
     champion: Champion, found: Answered, levels: tuple[float, ...], dept: bool, both: bool
 ) -> list[str]:
-    """Each cell as a line of CSV; ``dept``: with that column; ``both``: with the model's own number and the
-    override's id."""
+    """Each cell as a line of CSV without its end; ``dept``: with that column; ``both``: with the model's own
+    number and the override's id."""
     stores, depts, weeks = zip(*_names(champion, found), strict=True)
     heads = map(cache(_csv_head), stores, depts, repeat(dept))
     columns = [_as_text(column) for column in found.columns]
@@ -188,8 +188,7 @@ def csv_lines(
         for cell, (number, key) in _flags(champion, found).items():
             own[cell], keys[cell] = repr(number), key
         columns += [own, keys]
-    form = ",".join(["%s"] * (2 + len(columns))) + "\n"
-    return list(map(form.__mod__, zip(heads, weeks, *columns, strict=True)))
+    return list(map(",".join, zip(heads, weeks, *columns, strict=True)))
 
 
 def blob_of(
