@@ -202,7 +202,7 @@ from storecast.stores.forecast_log.ids import id_maker
 new_id = id_maker(lambda: 0)
 new_id()
 child = os.fork()
-print(new_id(), flush=True)
+os.write(1, f"{new_id()}\\n".encode())
 if child:
     os.waitpid(child, 0)
 """
