@@ -100,7 +100,7 @@ class Serving:
     @property
     def url(self) -> str:
         """Where it listens; empty until it does."""
-        found = re.search(r"on (http://\S+?);? ", self.said())
+        found = re.search(r"on (https?://\S+?);? ", self.said())
         return found[1] if found else ""
 
     def said(self) -> str:

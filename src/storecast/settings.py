@@ -74,6 +74,13 @@ class Settings(BaseSettings):
     s3_endpoint: str = Field(
         default="", description="address of another S3 than Amazon's that keeps the backups"
     )
+    tls_cert_file: str = Field(
+        default="", description="certificate (chain) the service answers with over TLS; empty: plain HTTP"
+    )
+    tls_key_file: str = Field(default="", description="private key of that certificate")
+    service_ca_file: str = Field(
+        default="", description="authorities the web app trusts for the service; empty: the system's"
+    )
     service_url: str = Field(
         default="http://127.0.0.1:8000", description="where the web app finds the service"
     )

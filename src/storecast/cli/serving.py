@@ -15,6 +15,7 @@ from storecast.cli.options import Name
 from storecast.cli.output import command, screen
 
 if TYPE_CHECKING:
+    from storecast.settings import Settings
     from storecast.wiring.serving import Worker
 
 __all__ = ["serve"]
@@ -64,7 +65,7 @@ def serve(
     web_port = _free(host, _WEB_PORT) if web else None
 
     def started() -> None:
-        url = address(sock)
+        url = address(sock, server.scheme)
         if web_port is not None:
             children.append(Child("web app", _WEB, host, str(web_port), url))
         gc.freeze()  # what was loaded is no garbage, and is not looked through again
@@ -77,13 +78,36 @@ def serve(
         worker.service.draining = True
 
     try:
-        Server(
-            worker.app, sock, drain_seconds=settings.drain_seconds, started=started, draining=draining
-        ).serve_on_socket()
+        server = Server(
+            worker.app,
+            sock,
+            drain_seconds=settings.drain_seconds,
+            started=started,
+            draining=draining,
+            tls=_tls(settings),
+        )
+        server.serve_on_socket()
     finally:
         for child in children:
             child.stop()
         worker.close()
+
+
+def _tls(settings: Settings) -> tuple[str, str] | None:
+    """The files of certificate and key; none where neither is named."""
+    from storecast.errors import SetupError
+
+    named = settings.tls_cert_file, settings.tls_key_file
+    if all(named):
+        return named
+    if any(named):
+        raise SetupError(
+            "TLS needs a certificate and its key",
+            expected="both STORECAST_TLS_CERT_FILE and STORECAST_TLS_KEY_FILE",
+            found="one of them",
+            remedy="set the other one too, or unset both",
+        )
+    return None
 
 
 def _free(host: str, port: int) -> int:

@@ -62,11 +62,11 @@ def listen(host: str, port: int) -> socket.socket:
     return made
 
 
-def address(sock: socket.socket) -> str:
+def address(sock: socket.socket, scheme: str = "http") -> str:
     """The URL at which this machine reaches ``sock``."""
     host, port = sock.getsockname()[:2]
     here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"http://{here}:{port}"
+    return f"{scheme}://{here}:{port}"
 
 
 def _take_no_more(sock: socket.socket) -> None:
@@ -85,7 +85,8 @@ class Server(uvicorn.Server):
     """Serves ``app`` on ``sock``; on the first signal it drains, on the next it ends.
 
     While it drains, for ``drain_seconds``, requests are taken on as before and ``draining`` has been called,
-    so that whoever asks for readiness looks elsewhere and idle connections come to their end.
+    so that whoever asks for readiness looks elsewhere and idle connections come to their end. ``tls``: files
+    with the certificate and its key, or none. Raises ``SetupError`` where they cannot be used.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Server(uvicorn.Server):
         drain_seconds: float,
         started: Callable[[], None],
         draining: Callable[[], None],
+        tls: tuple[str, str] | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -109,8 +111,22 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
                 timeout_keep_alive=_KEPT,
                 timeout_graceful_shutdown=_GRACE,
+                ssl_certfile=tls[0] if tls else None,
+                ssl_keyfile=tls[1] if tls else None,
             )
         )
+        self.scheme = "https" if tls else "http"
+        try:
+            self.config.load()
+        except OSError as error:  # ssl.SSLError among them
+            sock.close()
+            raise SetupError(
+                "the certificate cannot be used",
+                where=" and ".join(tls or ()),
+                expected="a certificate and its private key, as PEM files",
+                found=error.strerror or str(error),
+                remedy="correct STORECAST_TLS_CERT_FILE and STORECAST_TLS_KEY_FILE",
+            ) from error
         self._sock, self._drain_seconds = sock, drain_seconds
         self._on_start, self._on_drain = started, draining
         self._draining = False
@@ -125,7 +141,7 @@ class Server(uvicorn.Server):
         """Listen."""
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
-        _LOG.info("listening", extra={"fields": {"url": address(self._sock)}})
+        _LOG.info("listening", extra={"fields": {"url": address(self._sock, self.scheme)}})
         self._on_start()
 
     @contextlib.contextmanager

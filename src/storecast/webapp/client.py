@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import msgspec
 from storecast.webapp import answers, entries, records
 from storecast.webapp.trouble import Trouble, from_problem, from_transport, odd
 
-__all__ = ["Client", "make_http", "shared_http"]
+__all__ = ["Client", "make_http", "shared_http", "trusted"]
 
 T = TypeVar("T")
 _TIMEOUT = httpx.Timeout(8.0, connect=2.0, write=30.0, pool=5.0)
@@ -24,16 +25,23 @@ _PAGE = 1000
 _SHORT_PAGE = 500
 
 
-def make_http(service_url: str) -> httpx.Client:
+def trusted(ca_file: str) -> ssl.SSLContext | bool:
+    """What httpx verifies a certificate with: by the authorities in a file, or those generally known."""
+    return ssl.create_default_context(cafile=ca_file) if ca_file else True
+
+
+def make_http(service_url: str, ca_file: str = "") -> httpx.Client:
     """Connections to the service, to be shared by many sessions."""
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
-    return httpx.Client(base_url=service_url, timeout=_TIMEOUT, limits=limits, trust_env=False)
+    return httpx.Client(
+        base_url=service_url, timeout=_TIMEOUT, limits=limits, trust_env=False, verify=trusted(ca_file)
+    )
 
 
 @cache
-def shared_http(service_url: str) -> httpx.Client:
+def shared_http(service_url: str, ca_file: str = "") -> httpx.Client:
     """The one of this process."""
-    return make_http(service_url)
+    return make_http(service_url, ca_file)
 
 
 def _wait(response: httpx.Response, pause: float) -> float | None:

@@ -14,10 +14,12 @@ __all__ = ["WebConfig", "is_local", "web_config"]
 @dataclass(frozen=True)
 class WebConfig:
     """``service_url``: where the service is; ``local``: the app is reached from this machine alone, so that
-    an open service may be used without a key."""
+    an open service may be used without a key; ``ca_file``: the authorities that vouch for the service, "" for
+    those that are generally known."""
 
     service_url: str
     local: bool
+    ca_file: str = ""
 
 
 def is_local(host: str) -> bool:
@@ -32,4 +34,4 @@ def is_local(host: str) -> bool:
 def web_config() -> WebConfig:
     """The app's part of the settings, read once."""
     settings = Settings()
-    return WebConfig(settings.service_url.rstrip("/"), is_local(settings.web_host))
+    return WebConfig(settings.service_url.rstrip("/"), is_local(settings.web_host), settings.service_ca_file)

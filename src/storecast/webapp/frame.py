@@ -52,7 +52,7 @@ def visitor() -> Visitor:
     """Who is looking; shows how to sign in, and stops the script, where that is not known."""
     config = web_config()
     key = _key()
-    client = Client(shared_http(config.service_url), key)
+    client = Client(shared_http(config.service_url, config.ca_file), key)
     if not key and not config.local:
         _ask_to_sign_in()
     try:

@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from storecast.webapp.client import Client, make_http
+from storecast.webapp.client import Client, make_http, trusted
 from storecast.webapp.config import WebConfig, is_local, web_config
 from storecast.webapp.navigation import PAGES
 from storecast.webapp.trouble import Trouble, from_transport
@@ -111,14 +111,17 @@ class _Routes:
 
     def __init__(self, config: WebConfig) -> None:
         self._config = config
-        self._http = make_http(config.service_url)
+        self._http = make_http(config.service_url, config.ca_file)
         self._pipes: httpx.AsyncClient | None = None
 
     @asynccontextmanager
     async def lifespan(self, app: object) -> AsyncIterator[None]:
         """Connections for files, as long as the app runs."""
         async with httpx.AsyncClient(
-            base_url=self._config.service_url, timeout=_PATIENCE, trust_env=False
+            base_url=self._config.service_url,
+            timeout=_PATIENCE,
+            trust_env=False,
+            verify=trusted(self._config.ca_file),
         ) as pipes:
             self._pipes = pipes
             yield
