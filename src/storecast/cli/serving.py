@@ -58,6 +58,7 @@ def serve(
 
     settings = Settings() if name is None else Settings(name=name)
     jsonlog.set_up()
+    tls = _tls(settings)
     sock = listen(host, port)
     worker = make_worker(settings, host)
     worker.start()
@@ -84,7 +85,7 @@ def serve(
             drain_seconds=settings.drain_seconds,
             started=started,
             draining=draining,
-            tls=_tls(settings),
+            tls=tls,
         )
         server.serve_on_socket()
     finally:
