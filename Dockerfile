@@ -22,9 +22,10 @@ RUN apt-get update -qq; \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*; \
     echo 'storecast:x:10001:10001::/var/lib/storecast:/usr/sbin/nologin' >>/etc/passwd; \
     echo 'storecast:x:10001:' >>/etc/group; \
-    mkdir -p /var/lib/storecast/releases /var/lib/storecast/spool /var/lib/storecast/trust /data /keys; \
-    chown -R 10001:10001 /var/lib/storecast /data /keys; \
-    chmod 0750 /var/lib/storecast/spool
+    mkdir -p /var/lib/storecast/releases /var/lib/storecast/spool /var/lib/storecast/trust /data /keys /backups; \
+    chown -R 10001:10001 /var/lib/storecast /data /keys /backups; \
+    chmod 0750 /var/lib/storecast/spool; \
+    chmod 0700 /backups
 
 FROM base AS build
 WORKDIR /build

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from storecast.stores.backups.sealed import read_backup_key
 from tests.needs import ROOT, require
 
 TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
@@ -119,6 +120,7 @@ def test_secrets_are_files_and_no_credential_is_written_here(tmp_path: Path) -> 
     require("openssl", "openssl")
     subprocess.run([ROOT / "tools" / "secrets", tmp_path], check=True, capture_output=True)
     assert used <= {path.name for path in tmp_path.iterdir()}
+    assert read_backup_key(str(tmp_path / "backup_key")) is not None
     words = re.compile(r"password|secret|token|key$", re.IGNORECASE)
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
@@ -170,6 +172,21 @@ def test_every_command_is_one(words: list[str]) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert [option for option in options if option not in done.stdout] == []
+
+
+def test_backups_go_where_the_host_looks_and_are_encrypted() -> None:
+    """The volume is the one that a host copies away; the key is of the kind the command reads."""
+    service = SERVICES["backup"]
+    host = ROOT / "deploy" / "terraform" / "modules" / "host" / "files" / "storecast-backup"
+    assert f"volumes/{SYSTEM['name']}_backups/_data" in host.read_text(encoding="utf-8")
+    places = {where: what for what, where in mounts(service)}
+    assert places[service["environment"]["STORECAST_BACKUP_TO"]] == "backups"
+    key = Path(service["environment"]["STORECAST_BACKUP_KEY_FILE"])
+    assert key.parent == Path("/run/secrets")
+    assert key.name in service["secrets"]
+    assert [name for name, s in SERVICES.items() if key.name in s.get("secrets", [])] == ["backup"]
+    state = {"/var/lib/storecast", "/var/lib/storecast/releases", "/var/lib/storecast/trust"}
+    assert state <= places.keys()
 
 
 def test_both_replicas_are_behind_the_door_and_watched() -> None:
