@@ -111,7 +111,11 @@ run: $(RUNTIME) ## from sales data to forecasts, a report, service and web app [
 
 .PHONY: test
 test: $(DEV) ## run the tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 -m "not e2e" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 -m "not e2e and not rehearsal" $(ARGS)
+
+.PHONY: rehearsal
+rehearsal: $(DEV) ## rehearse the deployment: images, containers, Terraform on an emulator, pipelines
+	@$(BIN)/python -m pytest -m rehearsal $(ARGS)
 
 .PHONY: e2e
 e2e: $(DEV) ## run the long end-to-end tests

@@ -16,7 +16,7 @@ from tests.deploy.podman import BASE, VERSION, Machine, inspect
 from tests.service.conftest import Made, publish, versions  # noqa: F401 - a fixture
 from tests.service.test_lean import ask_everything
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.rehearsal
 USER = 10001
 # As compose.yaml and the cluster run them.
 HARD = ["--read-only", "--read-only-tmpfs=false", "--tmpfs=/tmp", "--cap-drop=ALL", "--pids-limit=200"]

@@ -13,7 +13,7 @@ from tests.deploy.answers import deployed
 from tests.deploy.stubs import Clone, clone
 from tests.needs import ROOT, require
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.rehearsal
 
 SECRETS = {"SECRET_AWS_SECRET_ACCESS_KEY": "never-shown-1", "SECRET_STORECAST_SMOKE_KEY": "never-shown-2"}
 

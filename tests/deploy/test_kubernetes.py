@@ -293,7 +293,7 @@ BREAKS = {
 }
 
 
-@pytest.mark.e2e
+@pytest.mark.rehearsal
 @pytest.mark.parametrize("which", BREAKS)
 def test_checks_bite(which: str, tmp_path: Path) -> None:
     """Each rule broken once in a copy: the static checks fail, and name the overlay."""

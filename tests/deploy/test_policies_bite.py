@@ -13,7 +13,7 @@ from tools.deploy.outcome import run
 from tools.deploy.policies import checkov
 from tools.deploy.terraform import plugins
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.rehearsal
 
 # What is broken: module/file, what stands there (blanks are as many as there are), what is put in its place,
 # the rule that must be named.

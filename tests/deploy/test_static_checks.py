@@ -8,7 +8,7 @@ from tests.deploy.tools import deploy_environment
 from tools.deploy import check
 from tools.deploy.outcome import BIN
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.rehearsal
 
 
 @pytest.mark.parametrize("part", check.PARTS)

@@ -23,7 +23,7 @@ from tests.load import Load, mixed
 from tests.serve_process import await_
 from tests.service.conftest import Made, versions  # noqa: F401 - a fixture
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.rehearsal
 
 
 @pytest.fixture(scope="module")

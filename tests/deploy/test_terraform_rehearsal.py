@@ -15,7 +15,7 @@ import pytest
 
 from tests.deploy.emulator import CREDENTIALS, Terraform, emulator, tree
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.rehearsal
 
 REGION = "eu-central-1"
 KEY = "development.tfstate"
