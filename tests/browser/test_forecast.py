@@ -42,6 +42,8 @@ def test_a_choice_is_drawn_explained_and_kept_in_the_address(site: Site) -> None
     settled(page)
     page.wait_for_url(re.compile("series=7"))
     expect(page.get_by_text("Store 7 sold")).to_be_visible()
+    # the box of weeks names no number: it would go on showing the one of store 1
+    expect(page.get_by_text(re.compile(r"^\w+ \d+, \d{4}: \$"))).to_have_count(0)
     for title in ("Why this number", "How far to trust it", "The same as a table"):
         expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page.get_by_text(re.compile(r"Bands that promise 80 % held \d+\.\d %"))).to_be_visible()

@@ -125,7 +125,7 @@ def _why(
             "week",
             list(rows),
             next(iter(rows)),
-            format_func=lambda ds: f"{words.day(ds)}: {words.money(rows[ds])}",
+            format_func=words.day,  # no dollars: what a box shows stays where another store is chosen
             width=260,
         )
     made = source.explanations(visitor.client, name, by, len(rows)).explanations
