@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from storecast.webapp.client import make_http
+from storecast.webapp.connection import make_http
 from tests.cli.calls import call
 from tests.published import content, fitted
 from tests.serve_process import Serving, await_, promoted, register

@@ -17,8 +17,8 @@ from storecast.jobs.keepsakes import keepsakes
 from storecast.ports import ArtifactContent
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.webapp import frame
-from storecast.webapp.client import shared_http
 from storecast.webapp.config import web_config
+from storecast.webapp.connection import shared_http
 from tests.service.conftest import Made, Running, make_panel, publish, running
 
 Look = Callable[..., AppTest]

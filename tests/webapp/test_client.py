@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from storecast.webapp.client import Client, make_http
+from storecast.webapp.client import Client
+from storecast.webapp.connection import make_http
 from storecast.webapp.trouble import Trouble
 from tests.servers import free_port
 

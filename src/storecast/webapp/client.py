@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, TypeVar
 
 import httpx
@@ -15,33 +13,13 @@ import msgspec
 from storecast.webapp import answers, entries, records
 from storecast.webapp.trouble import Trouble, from_problem, from_transport, odd
 
-__all__ = ["Client", "make_http", "shared_http", "trusted"]
+__all__ = ["Client"]
 
 T = TypeVar("T")
-_TIMEOUT = httpx.Timeout(8.0, connect=2.0, write=30.0, pool=5.0)
 _PAUSES = (0.1, 0.4)  # seconds before the second and the third try
 _LONGEST_WAIT = 2.0  # that Retry-After may ask for before the page itself waits instead
 _PAGE = 1000
 _SHORT_PAGE = 500
-
-
-def trusted(ca_file: str) -> ssl.SSLContext | bool:
-    """What httpx verifies a certificate with: by the authorities in a file, or those generally known."""
-    return ssl.create_default_context(cafile=ca_file) if ca_file else True
-
-
-def make_http(service_url: str, ca_file: str = "") -> httpx.Client:
-    """Connections to the service, to be shared by many sessions."""
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
-    return httpx.Client(
-        base_url=service_url, timeout=_TIMEOUT, limits=limits, trust_env=False, verify=trusted(ca_file)
-    )
-
-
-@cache
-def shared_http(service_url: str, ca_file: str = "") -> httpx.Client:
-    """The one of this process."""
-    return make_http(service_url, ca_file)
 
 
 def _wait(response: httpx.Response, pause: float) -> float | None:
@@ -88,7 +66,7 @@ class Client:
                     params=params,
                     content=content,
                     headers=headers,
-                    timeout=timeout or _TIMEOUT,
+                    timeout=timeout or httpx.USE_CLIENT_DEFAULT,
                 )
             except (
                 httpx.ConnectError,

@@ -13,8 +13,9 @@ import streamlit as st
 
 from storecast.webapp import source
 from storecast.webapp.answers import Role, Session
-from storecast.webapp.client import Client, shared_http
+from storecast.webapp.client import Client
 from storecast.webapp.config import web_config
+from storecast.webapp.connection import shared_http
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words
 

@@ -22,8 +22,9 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from storecast.webapp.client import Client, make_http, trusted
+from storecast.webapp.client import Client
 from storecast.webapp.config import WebConfig, is_local, web_config
+from storecast.webapp.connection import make_http, trusted
 from storecast.webapp.navigation import PAGES
 from storecast.webapp.trouble import Trouble, from_transport
 
