@@ -3,6 +3,7 @@ it, and a real browser. Screenshots are left in build/screenshots, to be looked 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -99,6 +100,25 @@ class Site:
         return found.group()
 
 
+_LOOP: list[asyncio.AbstractEventLoop] = []
+
+
+def _resume() -> None:
+    """Let Playwright find the event loop that it left in this thread."""
+    if _LOOP and asyncio._get_running_loop() is None:
+        asyncio._set_running_loop(_LOOP[0])
+
+
+@pytest.fixture(autouse=True)
+def _loop_of_the_browser() -> Iterator[None]:
+    """Playwright leaves its event loop set as running in this thread: others who run one must not find it."""
+    _resume()
+    yield
+    if (loop := asyncio._get_running_loop()) is not None:
+        _LOOP[:] = [loop]
+        asyncio._set_running_loop(None)
+
+
 def settled(page: Page) -> Page:
     """The page after the app has drawn all of it."""
     page.wait_for_function(_STILL, timeout=30_000)
@@ -137,6 +157,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=str(path), args=_CHROMIUM)
         yield chromium
+        _resume()
         chromium.close()
 
 
@@ -185,6 +206,7 @@ def running(browser: Browser, home: Path, *, follow: bool = False, **env: str) -
             stack.callback(server.stop)
             server.start()
         yield Site(home, service, web, browse)
+        _resume()
         for context in contexts:
             context.close()
 

@@ -271,7 +271,7 @@ LARGE = [
     ("/v1/what-if", "application/json", 0.25),
     ("/v1/actuals", "application/json", 16),
     ("/v1/actuals", "text/csv", 16),
-    ("/v1/overrides", "application/json", 0.25),
+    ("/v1/overrides", "application/json", 4),
     ("/v1/scenarios", "application/json", 0.25),
     ("/v1/backtests", "application/json", 0.25),
     ("/v1/models/promote", "application/json", 0.25),

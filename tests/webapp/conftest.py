@@ -80,6 +80,7 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Iterator[Look]:
     monkeypatch.setattr(frame, "_key", str)  # AppTest has no browser, hence no cookies
     yield at
     if web_config.cache_info().currsize:
-        shared_http(web_config().service_url).close()
+        config = web_config()
+        shared_http(config.service_url, config.ca_file).close()
     shared_http.cache_clear()
     web_config.cache_clear()

@@ -102,6 +102,9 @@ def verdict(
         rows = replace(rows, candidate=rows.naives[report.serves])
     config = replace(case.config, model=report.serves)
     rival = _rival(case, config, test, registry, champion, advance)
+    if rival is None:
+        told = f"Version {champion.version}, which serves, cannot be read: nothing is compared with it."
+        return replace(report, reason=f"{report.reason} {told}")
     return against(report, rows, held, rival, seed=seed, unit=case.unit)
 
 
@@ -145,14 +148,16 @@ def _rival(
     registry: Registry,
     champion: ModelVersion,
     advance: Advance,
-) -> Rival:
-    """The champion's configuration at the rows of ``test``, beside that of ``config``, which would serve."""
-    kind = champion.tags.get("model", "")
+) -> Rival | None:
+    """The champion's configuration at the rows of ``test``, beside that of ``config``, which would serve.
+
+    None where it cannot be read: a damaged one must not keep a sound one from its place.
+    """
     try:
         content = registry.load(champion.name, champion.version)
         served = from_state(content.arrays, content.texts, content.meta)
-    except (ArtifactError, KeyError, TypeError, ValueError, AttributeError) as error:
-        return Rival(champion.version, kind, unknown=f"it cannot be read ({error})"[:300])
+    except (ArtifactError, KeyError, TypeError, ValueError, AttributeError):
+        return None
     code = str(content.meta.get("code_version", ""))
     fresher = _fresher(case, served, str(content.meta.get("data_digest", "")), code)
     theirs = replace(served.config, horizon=config.horizon)

@@ -12,6 +12,7 @@ import numpy as np
 from storecast.errors import DataError, RegistryError
 from storecast.forecasting.calendar import calendar_of
 from storecast.forecasting.events import Event
+from storecast.forecasting.lineage import BRIDGE
 from storecast.forecasting.quality import SalesSource
 from storecast.forecasting.state import from_state
 from storecast.jobs.train import TrainRequest, train
@@ -128,8 +129,11 @@ def retrain(
     calendar = calendar_of(content.meta["calendar"])
     train(source, notebook, path, request, calendar, created="", events=events, advance=advance)
     made = next((c for c in notebook.kept if c.meta["config"]["model"] == config.model), notebook.kept[-1])
-    # The gate's verdict is of its day: against what served then, with seconds that were measured.
-    made = replace(made, meta={**made.meta, "gate": content.meta.get("gate")})
+    # Of its day are the gate's verdict, against what served then, with seconds that were measured; and the
+    # way from that version to this one.
+    then = {name: content.meta[name] for name in ("gate", "lineage") if name in content.meta}
+    bridges = {name: array for name, array in content.arrays.items() if name.startswith(BRIDGE)}
+    made = replace(made, arrays={**made.arrays, **bridges}, meta={**made.meta, **then})
     return Retrained(digest(made), digest(content), tuple(_different(content, made)))
 
 

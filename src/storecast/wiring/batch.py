@@ -115,6 +115,9 @@ def _registry(settings: Settings, folders: ArtifactFolders) -> Registry:
 def check_signing(settings: Settings) -> None:
     """Raise ``SetupError`` before the work where a new version could not be signed by a key that is trusted
     here, and must be."""
+    own = not (settings.signing_key_file or settings.trust_file)
+    if own and signing.key_at_hand(settings) is None:
+        return  # the key is made, and trusted, with the first version: a refused command leaves nothing
     key, trust = signing.signer(settings), signing.trust(settings)
     known = trust.known()
     needed = bool(known.keys) if trust.required is None else trust.required
