@@ -160,9 +160,10 @@ def test_what_a_killed_process_had_begun_is_tried_again(tmp_path: Path) -> None:
     while not (mark.exists() and mark.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    time.sleep(3)  # it has given a sign of life
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
-    time.sleep(4.5)  # its grace
-    search(OptunaStudies(url, heartbeat=1, grace=3), trials=4)
+    time.sleep(6)  # its grace, and the second to which the database keeps time
+    search(OptunaStudies(url, heartbeat=1, grace=3), trials=6)
     begun = float(mark.read_text())
     assert [t.values["x"] for t in OptunaStudies(url).tried("bowl")].count(begun) == 1
