@@ -16,30 +16,52 @@ from numpy.typing import NDArray
 
 from storecast.forecasting.hierarchy import Level, cents
 
-__all__ = ["MODES", "counting", "moved", "moved_sums", "settled", "states"]
+__all__ = ["MODES", "Said", "counting", "moved", "moved_sums", "settled", "states"]
 
 Float = NDArray[np.float64]
 MODES = ("value", "difference", "percent")
 
 
-class _Said(Protocol):
+class Said(Protocol):
+    """One override as it was said, or taken back."""
+
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Its id, time-ordered."""
+        ...
+
     @property
-    def unique_id(self) -> str: ...
+    def unique_id(self) -> str:
+        """The series."""
+        ...
+
     @property
-    def ds(self) -> str: ...
+    def ds(self) -> str:
+        """The week, an ISO date."""
+        ...
+
     @property
-    def mode(self) -> str: ...
+    def mode(self) -> str:
+        """One of MODES."""
+        ...
+
     @property
-    def value(self) -> float | None: ...
+    def value(self) -> float | None:
+        """Dollars or percent, as ``mode`` has it; None: it takes another back."""
+        ...
+
     @property
-    def expires(self) -> int | None: ...
+    def expires(self) -> int | None:
+        """Microseconds since 1970 from which it counts no more."""
+        ...
+
     @property
-    def undoes(self) -> str | None: ...
+    def undoes(self) -> str | None:
+        """The id of what it takes back."""
+        ...
 
 
-S = TypeVar("S", bound=_Said)
+S = TypeVar("S", bound=Said)
 
 
 def settled(model: float, mode: str, value: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from storecast.forecasting.overrides import counting, settled
+from storecast.forecasting.overrides import Said, counting, settled
 
 __all__ = ["NAIVE", "Judged", "Scores", "ValueAdded", "judged", "score", "value_added"]
 
@@ -21,25 +21,11 @@ Reader = Callable[[list[str], str], Iterable[tuple[str, str, float]]]  # actuals
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class _Said(Protocol):
-    @property
-    def id(self) -> str: ...
+class _Said(Said, Protocol):
     @property
     def at(self) -> int: ...
     @property
-    def unique_id(self) -> str: ...
-    @property
-    def ds(self) -> str: ...
-    @property
-    def mode(self) -> str: ...
-    @property
-    def value(self) -> float | None: ...
-    @property
     def who(self) -> str: ...
-    @property
-    def expires(self) -> int | None: ...
-    @property
-    def undoes(self) -> str | None: ...
     @property
     def model(self) -> float | None: ...
     @property
