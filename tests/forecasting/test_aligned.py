@@ -9,13 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 from storecast.forecasting.aligned import MEMBERS, Aligned, AlignedConfig, block_index
-from storecast.forecasting.calendar import US_RETAIL, Calendar
+from storecast.forecasting.calendar import US_RETAIL, Calendar, HolidayRule
 from storecast.forecasting.timeline import Timeline, make_timeline
 from tests.forecasting.panels import season_of, weeks_from
 from tests.forecasting.slow_members import SlowSeries, slow_index
 
 CONFIG = AlignedConfig()
 PLAIN = Calendar("no holidays", ())
+_SALES = {int(day[:4]): np.datetime64(day) for day in ("2010-11-26", "2011-11-29", "2012-11-20")}
+EARLY_SALE = Calendar("51 weeks apart at last", (HolidayRule("Sale", _SALES.get, snaps=True),))
 
 
 def _sales(rows: int, size: int, seed: int, first: str = "2010-02-05") -> NDArray[np.float64]:
@@ -76,12 +78,14 @@ def test_one_step_forecasts_are_those_of_each_cutoff(rows: int):
         np.testing.assert_allclose(one[:, t], single[:, 0], rtol=1e-9, atol=1e-9, err_msg=f"week {t}")
 
 
+@pytest.mark.parametrize("calendar", [US_RETAIL, EARLY_SALE], ids=["US", "early sale"])
 @pytest.mark.parametrize("garbage", [math.nan, 1e12, -1e12])
-def test_members_read_nothing_after_the_cutoff(garbage: float):
-    """Whatever stands in later rows, the members' forecasts stay the same bit for bit."""
+def test_members_read_nothing_after_the_cutoff(garbage: float, calendar: Calendar):
+    """Whatever stands in later rows, the members' forecasts stay the same bit for bit, also where a holiday
+    lies less than the horizon before the next."""
     values, of_block = _wild(140, seed=5)
     index = block_index(values, of_block, 2)
-    timeline = make_timeline(weeks_from("2010-02-05", 192), 3, US_RETAIL)
+    timeline = make_timeline(weeks_from("2010-02-05", 192), 3, calendar)
     for cutoff in (57, 95, 139):
         spoilt, spoilt_index = values.copy(), index.copy()
         spoilt[cutoff:], spoilt_index[cutoff:] = garbage, garbage
@@ -92,6 +96,11 @@ def test_members_read_nothing_after_the_cutoff(garbage: float):
             for v, b in ((values, index), (spoilt, spoilt_index))
         ]
         np.testing.assert_array_equal(pair[0], pair[1])
+        heights = [
+            Aligned(v, timeline, CONFIG).height(slice(cutoff, cutoff + 1), slice(cutoff, cutoff + 52), cutoff)
+            for v in (values, spoilt)
+        ]
+        np.testing.assert_array_equal(heights[0], heights[1])
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,22 @@ def test_cutoffs_without_history_or_actuals_are_refused(cutoff: str):
     assert "2010-03-26 to 2012-03-02" in refusal.value.expected
 
 
+def test_cutoffs_without_a_single_actual_are_refused_together():
+    """Where all stores are closed after each cutoff, or only new ones sell, the cutoffs are named; one with
+    actuals among them is enough."""
+    values = _values()
+    values[90:100, :5] = math.nan
+    values[:100, 5] = math.nan
+    values[95:100, 5] = 7.0  # begins after the cutoffs
+    panel = as_panel(values)
+    closed, open_ = panel.weeks[[90, 91]], panel.weeks[84]
+    config = replace(ALIGNED, horizon=4)
+    with pytest.raises(RequestError, match="actual") as refusal:
+        backtest(panel, config, list(closed), US_RETAIL)
+    assert refusal.value.where == f"cutoff {closed[0]}, {closed[1]}"
+    assert set(backtest(panel, config, [*closed, open_], US_RETAIL).rows["cutoff"]) == {pd.Timestamp(open_)}
+
+
 def test_no_cutoff_at_all_is_refused():
     """An empty list of cutoffs asks for nothing."""
     with pytest.raises(RequestError, match="cutoff"):

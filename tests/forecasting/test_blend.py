@@ -178,8 +178,9 @@ def test_pooled_evidence_weighs_dollars_and_origins():
 def test_recent_residual_by_a_loop():
     """The mean of the known residuals of the last weeks, zero where none is known."""
     residual = np.array([[1.0, math.nan], [math.nan, math.nan], [3.0, math.nan], [8.0, 4.0]])
-    found = recent_residual(residual, 2)
-    assert found.tolist() == [[0.0, 0.0], [1.0, 0.0], [1.0, 0.0], [3.0, 0.0], [5.5, 4.0]]
+    last, two = recent_residual(residual, 1, 2)
+    assert last.tolist() == [[0.0, 0.0], [1.0, 0.0], [0.0, 0.0], [3.0, 0.0], [8.0, 4.0]]
+    assert two.tolist() == [[0.0, 0.0], [1.0, 0.0], [1.0, 0.0], [3.0, 0.0], [5.5, 4.0]]
 
 
 def test_series_that_follow_no_year_look_less_at_last_year():

@@ -187,6 +187,31 @@ def test_listed_days_are_sorted_into_fixed_moving_and_snapping():
     assert not unweighted.rules[0].weighted
 
 
+def test_the_built_in_calendar_is_sorted_as_its_rules_have_it():
+    """From the days of 71 years alone: Easter moves, Thanksgiving snaps, and nothing else does either."""
+    kinds = {rule.name: (rule.moves, rule.snaps) for rule in US_RETAIL.rules}
+    assert [name for name, (moves, _) in kinds.items() if moves] == ["Easter"]
+    assert [name for name, (_, snaps) in kinds.items() if snaps] == ["Thanksgiving"]
+    days = {rule.name: _listed(*(str(rule.date(y)) for y in range(1990, 2061))) for rule in US_RETAIL.rules}
+    listed = Calendar.from_dates("listed", days)
+    assert {rule.name: (rule.moves, rule.snaps) for rule in listed.rules} == kinds
+
+
+def test_what_visits_every_day_of_the_year_moves():
+    """Eleven days earlier each year, for 40 years: once round the year, and a moving holiday still."""
+    days = np.datetime64("1990-01-05") + (354.37 * np.arange(41)).astype(np.int64)
+    rule = Calendar.from_dates("lunar", {"Eid": days}).rules[0]
+    assert (rule.moves, rule.snaps) == (True, False)
+
+
+@pytest.mark.parametrize("date_", ["11-23", "11-30"])
+def test_a_fixed_date_in_november_does_not_snap(date_: str):
+    """In leap years it is a day later in the year, on another weekday: sales follow the date."""
+    days = _listed(*(f"{y}-{date_}" for y in range(1990, 2061)))
+    rule = Calendar.from_dates("fixed", {"Day": days}).rules[0]
+    assert (rule.moves, rule.snaps) == (False, False)
+
+
 def test_a_holiday_across_the_turn_of_the_year_does_not_move():
     """New Year observed on 31 December is the same holiday as on 1 January: a day apart, not 364."""
     calendar = Calendar.from_dates(

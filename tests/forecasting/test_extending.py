@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -64,6 +66,21 @@ def test_rows_that_are_gone_are_told() -> None:
     assert extend(old, some).panel.values[4, 0] == whole.values[4, 0]
 
 
+def test_a_series_that_a_whole_file_lacks_is_gone() -> None:
+    """It is named, its sales are told as lost and are not taken for never having been there; what remains are
+    the other series. Weeks alone say nothing of a series that they lack."""
+    whole = as_panel(values())
+    old = part(whole, 0, WEEKS - 1)
+    found = extend(old, as_panel(values()[:, :2]))
+    assert (found.gone, found.lost) == (("s002",), WEEKS - 1)
+    assert found.examples[0] == f"series s002, week {whole.weeks[0]}: 3.00 before, no row now"
+    assert np.array_equal(found.panel.values[:-1, 2], old.values[:, 2])
+    assert found.remaining.keys.tolist() == ["s000", "s001"]
+    assert np.array_equal(found.remaining.values, values()[:, :2])
+    some = extend(old, as_panel(values()[-1:, :2], first=str(whole.weeks[-1])))
+    assert (some.gone, some.remaining.keys.tolist()) == ((), whole.keys.tolist())
+
+
 def test_new_series_are_missing_before_they_begin() -> None:
     """A store that opens: no sale is made up for the weeks before, and the others keep their places."""
     whole = as_panel(values())
@@ -74,6 +91,22 @@ def test_new_series_are_missing_before_they_begin() -> None:
     assert np.isnan(found.panel.values[:-1, 0]).all()
     assert found.panel.values[-1].tolist()[::2] == [1.0, 2.0]
     assert np.isnan(found.panel.values[-1, [1, 3]]).all()
+
+
+def test_attributes_that_come_later_are_taken_and_known_ones_stay() -> None:
+    """A type or size that the history lacked is that of the new sales; what it says itself counts."""
+    whole = as_panel(values())
+    nan = float("nan")
+    old = replace(
+        part(whole, 0, WEEKS - 1),
+        static={"type": np.array(["A", "", None], dtype=object), "size": np.array([1.0, nan, nan])},
+    )
+    news = replace(
+        whole, static={"type": np.array(["B", "C", nan], dtype=object), "size": np.array([7.0, 8.0, nan])}
+    )
+    found = extend(old, news).panel.static
+    assert found["type"].tolist() == ["A", "C", ""]
+    np.testing.assert_array_equal(found["size"], [1.0, 8.0, nan])
 
 
 @pytest.mark.parametrize(

@@ -235,7 +235,7 @@ def test_the_sample_is_of_known_entries_in_order(monkeypatch: pytest.MonkeyPatch
 def test_the_widening_is_students(freedom: float):
     """Quantiles grow as Student's t does over the normal distribution: few blocks of weeks, longer tails."""
     p = PROBABILITIES[(PROBABILITIES > 0.02) & (PROBABILITIES < 0.98) & (abs(PROBABILITIES - 0.5) > 0.01)]
-    found = np.interp(p, PROBABILITIES, module._widening(freedom))
+    found = np.interp(p, PROBABILITIES, module.widening(13.0 * freedom, 1.0))
     np.testing.assert_allclose(found, student.ppf(p, freedom) / normal.ppf(p), rtol=0.07)
 
 

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from storecast.forecasting.operators import cumulative, look_back, ratio, smoothed, window_sum
+from storecast.forecasting.operators import counted, cumulative, look_back, ratio, smoothed, window_sum
 
-VALUES = hnp.arrays(
-    np.float64,
-    st.tuples(st.integers(1, 40), st.integers(1, 3)),
-    elements=st.one_of(st.just(math.nan), st.integers(-50, 1000).map(float)),
+SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 3))
+SALES = st.integers(-50, 1000).map(float)
+VALUES = st.one_of(
+    hnp.arrays(np.float64, SHAPES, elements=st.one_of(st.just(math.nan), SALES)),
+    hnp.arrays(np.float64, SHAPES, elements=SALES),  # no week missing: a way of its own
 )
 
 
@@ -51,10 +52,11 @@ def test_look_back_by_a_loop(values: np.ndarray, data: st.DataObject):
 @given(VALUES, st.integers(1, 60))
 def test_running_sums_by_a_loop(values: np.ndarray, width: int):
     """Row c is the sum of the known among the first c weeks, or the last ``width`` of them."""
-    running = cumulative(values)
-    assert running.shape == (len(values) + 1, values.shape[1])
+    running, weeks = cumulative(values), counted(np.isfinite(values))
+    assert running.shape == weeks.shape == (len(values) + 1, values.shape[1])
     for c in range(len(values) + 1):
         _close(running[c], np.nansum(values[:c], axis=0))
+        assert weeks[c].tolist() == np.isfinite(values[:c]).sum(axis=0).tolist()
         _close(window_sum(running, width)[c], np.nansum(values[max(0, c - width) : c], axis=0))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storecast.forecasting.panel import Panel, forecast_frame, known_columns, natural_order
+from tests.forecasting.panels import as_panel
 
 
 def _frame() -> pd.DataFrame:
@@ -92,7 +94,18 @@ def test_static_attributes_as_numbers():
     assert np.isnan(panel.code("colour")).all()
     frame = _frame()
     frame.loc[frame["store"] == "10", "type"] = None
-    assert [math.isnan(c) for c in Panel.from_frame(frame).code("type")] == [True, False, False]
+    assert Panel.from_frame(frame).texts("type").tolist()[0] == ""
+    np.testing.assert_array_equal(Panel.from_frame(frame).code("type"), [math.nan, 0.0, 0.0])
+
+
+def test_texts_are_coded_by_the_categories_that_are_given():
+    """Each by its place among them, whatever else the panel has; what is not among them is NaN."""
+    kinds = np.array(["B", "AA", "", "A"])
+    panel = replace(as_panel(np.ones((3, 4))), static={"type": kinds})
+    assert panel.categories("type") == ["A", "AA", "B"]
+    np.testing.assert_array_equal(panel.code("type", ["A", "B", "C"]), [1.0, math.nan, math.nan, 0.0])
+    np.testing.assert_array_equal(panel.code("type", ["", "A", "B"]), [2.0, math.nan, math.nan, 1.0])
+    assert np.isnan(panel.code("type", [])).all()
 
 
 def test_forecast_frame_goes_series_by_series():

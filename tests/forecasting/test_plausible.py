@@ -170,3 +170,18 @@ def test_older_and_newer_versions_follow_each_other_both_ways() -> None:
     """A model of five more weeks takes the champion's place, and a rollback takes it back."""
     assert check_table(fitted(weeks=115), fitted(weeks=120)) == []
     assert check_table(fitted(weeks=120), fitted(weeks=115)) == []
+
+
+def test_a_series_whose_history_is_gone_is_not_forecast_at_others_size() -> None:
+    """What the champion knew of it is not there any more: whatever is forecast is made up. A series that had
+    none before may stand in as its block."""
+    old = fitted(size=4)
+    values = old.history.copy()
+    values[:, 2] = np.nan
+    made = Forecaster.fit(as_panel(values, keys=old.keys.tolist()), old.config)
+    assert (made.point[:, 2] > 0).all()
+    key = old.keys[2]
+    assert [r for r in check_table(made, old) if "gone" in r] == [
+        f"it forecasts 1 series whose whole history is gone, such as {key}"
+    ]
+    assert check_table(made, made) == []

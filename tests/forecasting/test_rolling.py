@@ -15,6 +15,7 @@ from storecast.forecasting.blend import BlendConfig
 from storecast.forecasting.calendar import US_RETAIL, Calendar
 from storecast.forecasting.rolling import FIRST_ORIGIN, STATES, Groups, Rolling, inner_cutoffs, roll
 from tests.forecasting.panels import season_of, weeks_from
+from tests.forecasting.test_aligned import EARLY_SALE
 
 FIXED = Calendar("fixed holidays only", ())
 
@@ -87,14 +88,15 @@ def test_weights_are_shares():
     np.testing.assert_allclose(same.point[:, :1], again.point)
 
 
-def test_a_cutoff_says_what_a_fit_of_its_own_would_say():
+@pytest.mark.parametrize(("calendar", "rows", "horizon"), [(FIXED, 120, 26), (EARLY_SALE, 103, 52)])
+def test_a_cutoff_says_what_a_fit_of_its_own_would_say(calendar: Calendar, rows: int, horizon: int):
     """With given weights and no moving holiday, an inner cutoff forecasts as a panel cut there does."""
-    values = _values(size=5)
+    values = _values(rows, size=5)
     weights = np.repeat(np.array([[0.5], [0.2], [0.2], [0.1], [0.0]]), 5, axis=1)
     groups = Groups(np.array([0, 1, 2, 3, 4]), np.arange(5), hierarchical=False)
-    out = _roll(values, groups, weights=weights, calendar=FIXED)
+    out = _roll(values, groups, weights=weights, calendar=calendar, horizon=horizon)
     for i, c in enumerate(out.cutoffs):
-        cut = _roll(values[:c], groups, weights=weights, calendar=FIXED)
+        cut = _roll(values[:c], groups, weights=weights, calendar=calendar, horizon=horizon)
         np.testing.assert_allclose(out.point[i], cut.point[-1], rtol=1e-9)
         for name in STATES:
             np.testing.assert_allclose(
@@ -124,7 +126,7 @@ def test_a_pass_never_splits_a_store(monkeypatch: pytest.MonkeyPatch, columns: i
     monkeypatch.setattr(module, "_COLUMNS", columns)
     for hierarchical in (True, False):
         chunks = module._chunks(Groups(np.zeros(40, dtype=int), store, hierarchical), 40)
-        assert sorted(np.concatenate(chunks).tolist()) == list(range(40))
+        assert sorted(np.concatenate([np.arange(40)[at] for at in chunks]).tolist()) == list(range(40))
         if hierarchical:
             assert sum(len(np.unique(store[at])) for at in chunks) == len(np.unique(store))
 

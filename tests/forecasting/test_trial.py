@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storecast.forecasting.promotion import Move, compare_tables, in_share, live_breach, spans, within
+from storecast.forecasting.promotion import (
+    Move,
+    compare_tables,
+    in_share,
+    live_breach,
+    set_aside,
+    spans,
+    within,
+)
 from tests.published import fitted, scaled
 
 DIGEST = "ab" * 32
@@ -175,3 +183,30 @@ def test_which_version_answered_a_series() -> None:
     assert [tenth.answers(name) for name in NAMES] == [2 if on else 1 for on in taken.tolist()]
     assert {spans(LIFE)[5].answers(name) for name in NAMES} == {3}
     assert {spans(LIFE)[1].answers(name) for name in NAMES} == {1}
+
+
+@pytest.mark.parametrize(
+    ("moves", "aside"),
+    [
+        ([], set()),
+        ([("promote", 1), ("promote", 2), ("promote", 3)], set()),
+        ([("promote", 1), ("promote", 2), ("rollback", 1)], {2}),
+        ([("promote", 1), ("promote", 2), ("rollback", 1), ("update", 3)], {2}),
+        ([("promote", 1), ("promote", 2), ("rollback", 1), ("overrule", 2), ("update", 3)], set()),
+        ([("promote", 1), ("promote", 2), ("rollback", 1), ("moved", 2), ("promote", 3)], set()),
+        ([("promote", 1), ("update", 2), ("promote", 3), ("shadow", 2), ("shadow-stopped", 3)], set()),
+        ([("promote", 1), ("canary", 2), ("canary-stopped", 1), ("update", 3)], {2}),
+        ([("promote", 1), ("canary", 2)], {2}),
+        ([("promote", 1), ("canary", 2), ("promote", 2), ("update", 3)], set()),
+        ([("promote", 1), ("canary", 2), ("rollback", 1), ("promote", 3)], {2}),
+        ([("promote", 1), ("update", 2), ("canary", 3), ("rollback", 1)], {2, 3}),
+        ([("promote", 1), ("shadow", 2), ("shadow-stopped", 1)], set()),
+    ],
+)
+def test_who_speaks_for_what_serves(moves: list[tuple[str, int]], aside: set[int]) -> None:
+    """Taken back: not, until it serves again, by whatever move. Only tried: not, until it serves."""
+    told = [
+        at(1 + i, kind, version, 0.2 if kind == "canary" else None) for i, (kind, version) in enumerate(moves)
+    ]
+    assert set_aside(spans(told)) == aside
+    assert set_aside(spans(told[::-1])) == aside

@@ -122,6 +122,21 @@ def test_a_trial_is_scored_as_a_loop_would() -> None:
     assert score == pytest.approx(float(np.mean(ratios)), rel=1e-12)
 
 
+def test_a_cutoff_before_a_closure_of_all_neither_helps_nor_harms() -> None:
+    """Nothing is lost there, and the trial counts as good as the default."""
+    panel = _panel()
+    chosen = selection(panel, "aligned", 13)
+    values = panel.values.copy()
+    first = int(np.searchsorted(panel.weeks, chosen.cutoffs[1])) + 1
+    values[first : first + 13] = np.nan
+    chosen = selection(replace(panel, values=values), "aligned", 13)
+    found = score_trial(chosen, ALIGNED, US_RETAIL, (), None, _never)
+    assert found is not None
+    assert found[0] == 1.0
+    assert found[1][13:26] == (0.0,) * 13
+    assert all(np.array(found[1][-13:]) > 0)
+
+
 def test_a_trial_is_given_up_when_told() -> None:
     """It hears the score so far after each cutoff, and nothing is kept of it."""
     told = []

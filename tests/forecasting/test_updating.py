@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+import lightgbm
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from storecast.forecasting.baselines import naive_growth, seasonal_naive
+from storecast.forecasting.boosting import FEATURES, Correction
 from storecast.forecasting.calendar import US_RETAIL
 from storecast.forecasting.extending import extend
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.frames import history_panel
-from storecast.forecasting.intervals import PROBABILITIES, Bands, adapt_bands
 from storecast.forecasting.state import from_state, to_state
 from storecast.forecasting.updating import trained_until, update
 from tests.forecasting.panels import as_panel, season_of, weeks_from
@@ -41,16 +42,16 @@ def trained(model: str) -> Forecaster:
 
 
 @cache
-def coverage(change: float, adapt: bool) -> Float:
-    """(weeks, 2) share of stores whose next week fell within the 80 and 95 % bands, updated every week."""
-    values, now, out = world(change), trained("blend"), []
-    kept = now.levels
-    for weeks in range(TRAINED, WEEKS):
-        inside = []
-        for level in (80.0, 95.0):
+def coverage(change: float, adapt: bool, ahead: int = 1) -> Float:
+    """(weeks, 2) share of stores whose sales fell within the 80 and 95 % bands that had been given ``ahead``
+    weeks earlier, updated every week; NaN before any had been."""
+    values, now = world(change), trained("blend")
+    out, kept = np.full((WEEKS - TRAINED, 2), np.nan), now.levels
+    for weeks in range(TRAINED, WEEKS - ahead + 1):
+        for i, level in enumerate((80.0, 95.0)):
             low, high = now.limits(level)
-            inside.append(np.mean((values[weeks] >= low[0]) & (values[weeks] <= high[0])))
-        out.append(inside)
+            y = values[weeks + ahead - 1]
+            out[weeks + ahead - 1 - TRAINED, i] = np.mean((y >= low[ahead - 1]) & (y <= high[ahead - 1]))
         now = update(now, as_panel(values[: weeks + 1]), US_RETAIL)
         if not adapt:  # the bands of the training, on the new forecasts
             levels = {
@@ -58,23 +59,26 @@ def coverage(change: float, adapt: bool) -> Float:
                 for name, level in now.levels.items()
             }
             now = replace(now, levels=levels)
-    return np.array(out)
+    return out
 
 
-def test_coverage_stays_where_nothing_changes() -> None:
-    """Bands that adapt every week cover what they say, over the whole time."""
-    found = coverage(1.0, True).mean(axis=0)
+@pytest.mark.parametrize("ahead", [1, 8])
+def test_coverage_stays_where_nothing_changes(ahead: int) -> None:
+    """Bands that adapt every week cover what they say, over the whole time, near and further ahead."""
+    found = coverage(1.0, True, ahead)[ahead - 1 :].mean(axis=0)
     assert found == pytest.approx([0.8, 0.95], abs=0.04)
 
 
-def test_coverage_returns_after_the_errors_grow() -> None:
-    """Twice the noise: far below at once, back within a quarter of a year; bands left alone stay below."""
-    found, left = coverage(2.0, True), coverage(2.0, False)
+@pytest.mark.parametrize("ahead", [1, 8])
+def test_coverage_returns_after_the_errors_grow(ahead: int) -> None:
+    """Twice the noise: far below at once, back within a quarter of a year from when bands could know of it;
+    bands left alone stay below."""
+    found, left = coverage(2.0, True, ahead), coverage(2.0, False, ahead)
     at_once = found[10:12].mean(axis=0)
-    back = found[10 + 13 :].mean(axis=0)
+    back = found[10 + 13 + ahead - 1 :].mean(axis=0)
     assert (at_once < [0.62, 0.86]).all()
-    assert back == pytest.approx([0.8, 0.95], abs=0.05)
-    assert (left[10 + 13 :].mean(axis=0) < back - [0.12, 0.06]).all()
+    assert back == pytest.approx([0.8, 0.95], abs=0.06)
+    assert (left[10 + 13 + ahead - 1 :].mean(axis=0) < back - [0.12, 0.06]).all()
 
 
 @pytest.mark.parametrize("model", ["blend", "aligned", "boosting", "seasonal-naive", "naive-growth"])
@@ -131,6 +135,43 @@ def test_a_store_that_grows_wild_gets_wider_bands_of_its_own() -> None:
     assert grown[4] > 1.5 * others.max()
 
 
+@cache
+def _typed() -> Forecaster:
+    """Of stores of types A, B and C whose forecasts are corrected by type, as trees might learn it."""
+    kinds = np.array(["A", "B", "C"])[np.arange(STORES) % 3]
+    panel = replace(as_panel(world(1.0)[:TRAINED]), static={"type": kinds})
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.0, 3.0, (600, len(FEATURES)))
+    x[:, FEATURES.index("type")] = rng.integers(0, 3, 600)
+    params = {"min_data_in_leaf": 5, "verbose": -1, "num_threads": 1, "deterministic": True}
+    data = lightgbm.Dataset(x, 0.4 * (x[:, FEATURES.index("type")] - 1.0), free_raw_data=True)
+    trees = lightgbm.train(params, data, num_boost_round=30).model_to_string()
+    fitted = Forecaster.fit(panel, ForecasterConfig(horizon=13))
+    return replace(fitted, correction=Correction(trees, 0.3))
+
+
+@pytest.mark.parametrize("kind", ["", "AA"])
+@pytest.mark.parametrize("earlier", [False, True], ids=["now", "earlier release"])
+def test_trees_read_the_types_they_learnt(kind: str, earlier: bool) -> None:
+    """A new store without a type, or of a new one, changes the correction of no other."""
+    old = _typed()
+    if earlier:  # which did not write the types down
+        old = replace(old, learnt={name: value for name, value in old.learnt.items() if name != "types"})
+    values = world(1.0)[: TRAINED + 1]
+    newcomer = np.full((TRAINED + 1, 1), np.nan)
+    newcomer[-1] = 30_000.0
+    news = as_panel(np.hstack([values, newcomer]))
+    kinds = np.append(old.inputs["static_type"], kind)
+    grown = extend(history_panel(old), replace(news, static={"type": kinds})).panel
+    new = update(old, grown, US_RETAIL)
+    alone = update(old, extend(history_panel(old), as_panel(values)).panel, US_RETAIL)
+    rest = np.isin(new.keys, old.keys)
+    by_type = [(made.parts["boosting"] / made.parts["residual"]) for made in (new, alone)]
+    assert alone.parts["boosting"].std(axis=1).min() > 0
+    np.testing.assert_allclose(by_type[0][:, rest], by_type[1], rtol=0.01)
+    assert from_state(*to_state(new)).learnt["types"] == ["A", "B", "C"]
+
+
 def test_a_new_series_is_taken_in() -> None:
     """It gets the panel's weights and bands of its kind's size, and the others go on as without it."""
     old, values = trained("blend"), world(1.0)[: TRAINED + 1]
@@ -147,26 +188,3 @@ def test_a_new_series_is_taken_in() -> None:
     assert 10_000 < new.point[0, place] < 90_000
     low, high = new.limits(80.0)
     assert low[0, place] < new.point[0, place] < high[0, place]
-
-
-def test_quantiles_are_those_of_the_mixture() -> None:
-    """Against the definition: draws of the old quantiles and of the week's residuals, in their shares."""
-    rng = np.random.default_rng(5)
-    size = 400
-    bands = Bands(
-        np.ones(size), np.zeros(5), np.quantile(rng.standard_normal(200_000), PROBABILITIES), np.zeros(size)
-    )
-    week = 3.0 * rng.standard_normal((1, size))
-    found = adapt_bands(bands, week, np.ones((1, size)))
-    independent = size / (1 + (size - 1) * 0.15)
-    share = 0.15 * independent / (independent + 1)
-    old = np.interp(rng.uniform(size=400_000), PROBABILITIES, bands.quantiles)
-    drawn = np.where(rng.uniform(size=400_000) < share, rng.choice(week[0], 400_000), old)
-    for p in (0.025, 0.1, 0.5, 0.9, 0.975):
-        assert found.quantile(p) == pytest.approx(np.quantile(drawn, p), abs=0.05)
-
-
-def test_a_week_without_rows_leaves_the_bands() -> None:
-    """Nothing known of the week, nothing learnt."""
-    bands = Bands(np.ones(3), np.zeros(5), np.linspace(-3, 3, len(PROBABILITIES)), np.zeros(3))
-    assert adapt_bands(bands, np.full((2, 3), np.nan), np.ones((2, 3))) is bands

@@ -30,12 +30,13 @@ def live(
 
     many = np.full(weeks, 50.0)
     inside = np.clip(about(held), 0.0, 1.0) * many
+    erred, size = about(100.0 * own), np.full(weeks, 1000.0)
     return WeekSums(
         later(-weeks) + 7 * np.arange(1, weeks + 1),
-        about(100.0 * own),
+        erred,
         about(100.0),
-        about(100.0 * promised),
-        np.full(weeks, 1000.0),
+        size,
+        (erred, about(100.0 * promised), size),
         {80.0: (inside, many), 95.0: (0.95 * many, many)},
     )
 
@@ -82,9 +83,17 @@ def test_noise_is_no_decay(seed: int) -> None:
 
 
 def test_a_missing_promise_is_not_judged() -> None:
-    """A version without a back-test is compared with the naive alone."""
-    found = replace(live(own=0.95), promised=np.full(WEEKS, np.nan))
-    assert kinds(replace(CALM, live=found)) == ("nothing", [])
+    """A version without a back-test is compared with the naive alone; weeks that the back-test does not reach
+    are none of those that it is judged by."""
+    found = live(own=0.95, promised=0.7)
+    nothing = np.zeros(WEEKS)
+    assert kinds(replace(CALM, live=replace(found, promised=(nothing, nothing, nothing)))) == ("nothing", [])
+    for reached, due in ((8, ["decay-backtest"]), (7, [])):
+        here = np.arange(WEEKS) < reached
+        own, promise, size = (np.where(here, part, 0.0) for part in found.promised)
+        verdict = decide(replace(CALM, live=replace(found, promised=(own, promise, size))))
+        assert [reason.kind for reason in verdict.reasons] == due
+        assert [reason.numbers["weeks"] for reason in verdict.reasons] == [8] * len(due)
 
 
 def test_bands_that_hold_too_little_are_adapted_or_learnt_anew() -> None:

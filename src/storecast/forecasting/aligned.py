@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.forecasting.operators import cumulative, look_back, ratio, smoothed, window_sum
+from storecast.forecasting.operators import counted, cumulative, look_back, ratio, smoothed, window_sum
 from storecast.forecasting.timeline import YEAR, Timeline
 
 __all__ = ["MEMBERS", "Aligned", "AlignedConfig", "block_index"]
@@ -87,7 +87,7 @@ class Aligned:
     def _trend_and_level(self) -> None:
         rows, c = len(self.values), self.config
         change = self.values - self.back[0][:rows]
-        weeks = window_sum(cumulative(np.where(np.isfinite(change), 1.0, np.nan)), YEAR)
+        weeks = window_sum(counted(np.isfinite(change)), YEAR)
         total = window_sum(cumulative(change), YEAR)
         self.trend = c.trend_keep * total / (weeks + c.trend_prior)  # dollars a year
         deviation = self.values - self.mean_back[:rows]
@@ -97,9 +97,9 @@ class Aligned:
             years = years[:, :1]  # no week is missing: all series look back alike
         self.level = level - self.trend * smoothed(years, c.rates, c.level_prior)
         usual = self.mean_back[:rows]
-        count = window_sum(cumulative(np.where(np.isfinite(usual), 1.0, np.nan)), YEAR)
+        count = window_sum(counted(np.isfinite(usual)), YEAR)
         self.usual = ratio(window_sum(cumulative(usual), YEAR), count)
-        self._tall = np.maximum(self.mean_back, 0.0) ** c.height_power
+        self._tall = self._raised(self.mean_back)
         self._short = np.where(self.usual > 0, self.usual, np.nan) ** -c.height_power
 
     def _growth(self) -> None:
@@ -123,7 +123,7 @@ class Aligned:
     def _recent_and_share(self) -> None:
         c = self.config
         total = cumulative(self.values)
-        count = cumulative(np.where(np.isfinite(self.values), 1.0, np.nan))
+        count = counted(np.isfinite(self.values))
         self.recent = ratio(total, count)
         for w in (YEAR, c.recent_window):  # the narrowest window that holds a value speaks
             near = ratio(window_sum(total, w), window_sum(count, w))
@@ -149,34 +149,44 @@ class Aligned:
         at = slice(cutoff, cutoff + 1)
         return self._members(at, rows, known)
 
-    def height(self, at: slice, rows: slice) -> Float:
+    def height(self, at: slice, rows: slice, known: int) -> Float:
         """(R, N) how a deviation known at ``at`` is scaled in ``rows``; 1 where the season is unknown."""
-        height = self._tall[rows] * self._short[at]
+        back = self._struck_out(at, rows, known)
+        tall = self._tall[rows] if back is None else self._raised(_means(back)[0])
+        height = tall * self._short[at]
         bound = self.config.height_bound**self.config.height_power
         return np.where(np.isfinite(height), np.minimum(height, bound), 1.0)
+
+    def _raised(self, mean_back: Float) -> Float:
+        out: Float = np.maximum(mean_back, 0.0) ** self.config.height_power
+        return out
 
     def one_step(self, first: int = 0) -> Float:
         """(len(MEMBERS), T - first, N) forecasts of each week from ``first`` on, made a week before."""
         every = slice(first, len(self.values))
         return self._members(every, every, len(self.values))
 
+    def _struck_out(self, at: slice, rows: slice, known: int) -> list[Float] | None:
+        """The look-backs of ``rows`` without what was not known yet; None where all of it was, as nearly
+        always: only where a holiday comes early in its year does the week it snaps to lie after the cutoff.
+        """
+        reach = self.timeline.low[:, rows] + (self.timeline.part[:, rows] > 0)
+        blind = reach >= (known if at != rows else np.arange(rows.start, rows.stop))
+        if not blind.any():
+            return None
+        return [np.where(blind[k][:, None], np.nan, b[rows]) for k, b in enumerate(self.back)]
+
     def _members(self, at: slice, rows: slice, known: int) -> Float:
-        # A look-back row of the future never reaches past the cutoff except where a week-53 holiday
-        # snap would; such rows are struck out.
-        low, part = self.timeline.low[:, rows], self.timeline.part[:, rows]
-        reach = low + (part > 0)
-        limit = known if at != rows else None
-        blind = reach >= limit if limit is not None else reach >= np.arange(rows.start, rows.stop)
-        if blind.any():
-            back = [np.where(blind[k][:, None], np.nan, b[rows]) for k, b in enumerate(self.back)]
-            mean_back, years_back = _means(back)
-            count = np.stack([np.isfinite(b) for b in back]).sum(axis=0, dtype=np.float64)
-            count = np.sum([np.isfinite(b) for b in back], axis=0, dtype=np.float64)
-        else:
+        back = self._struck_out(at, rows, known)
+        if back is None:
             back, filled, count = [self.back[0][rows]], [f[rows] for f in self._filled], self._count[rows]
             mean_back, years_back = self.mean_back[rows], self.years_back[rows]
+        else:
+            filled = [np.where(np.isfinite(b), b, 0.0) for b in back]
+            count = np.sum([np.isfinite(b) for b in back], axis=0, dtype=np.float64)
+            mean_back, years_back = _means(back)
         change = self.trend[at] * years_back + self.level[at]
-        season = mean_back + change * self.height(at, rows)
+        season = mean_back + change * self.height(at, rows, known)
         factor = self.growth[at]
         grown = filled[0] * factor
         for f in filled[1:]:

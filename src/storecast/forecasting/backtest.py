@@ -22,7 +22,15 @@ from storecast.forecasting.operators import ratio
 from storecast.forecasting.panel import DS, UNIQUE_ID, Panel, Y, forecast_frame, known_columns
 from storecast.forecasting.timeline import YEAR
 
-__all__ = ["LEAST_WEEKS", "Backtest", "backtest", "output_columns", "rolling_cutoffs", "week_weights"]
+__all__ = [
+    "LEAST_WEEKS",
+    "Backtest",
+    "backtest",
+    "output_columns",
+    "rolling_cutoffs",
+    "week_weights",
+    "with_actuals",
+]
 
 Float = NDArray[np.float64]
 LEAST_WEEKS = 8  # of history before a cutoff
@@ -78,6 +86,17 @@ def week_weights(panel: Panel, calendar: Calendar) -> Float:
     return np.where(panel.flagged, HOLIDAY_WEIGHT, 1.0)
 
 
+def with_actuals(panel: Panel, cutoffs: Sequence[np.datetime64], horizon: int) -> tuple[np.datetime64, ...]:
+    """Those of ``cutoffs`` within whose horizon a series that had begun by then has an actual, oldest first;
+    raises RequestError for one that leaves too little history or no week."""
+    out, seen = [], np.isfinite(panel.values)
+    for cutoff in sorted(set(cutoffs)):
+        known = _known_weeks(panel, cutoff)
+        if (seen[known : known + horizon] & seen[:known].any(axis=0)).any():
+            out.append(cutoff)
+    return tuple(out)
+
+
 def backtest(
     panel: Panel,
     config: ForecasterConfig,
@@ -89,13 +108,21 @@ def backtest(
     advance: Callable[[float], None] = lambda share: None,
 ) -> Backtest:
     """Fit at each of ``cutoffs`` and set the forecasts beside what came; raises RequestError for a cutoff
-    that leaves no history or no actual, or where none is given."""
+    that leaves no history or no week, where none is given, or where none leaves an actual."""
     if not len(cutoffs):
         raise RequestError(
             "No cutoff is given to back-test at.",
             expected="one week of the panel or more",
             found="none",
             remedy="Name a cutoff, or ask for one window or more.",
+        )
+    if not with_actuals(panel, cutoffs, config.horizon):
+        raise RequestError(
+            "No cutoff leaves an actual to set the forecasts beside.",
+            where="cutoff " + ", ".join(str(cutoff) for cutoff in sorted(set(cutoffs))),
+            expected=f"sales in the {config.horizon} weeks after it, of series that had begun by then",
+            found="none",
+            remedy="Choose another cutoff, or a longer horizon.",
         )
     weights = week_weights(panel, calendar)
     rows: list[pd.DataFrame] = []

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storecast.forecasting.aligned import MEMBERS, Aligned
-from storecast.forecasting.operators import cumulative, ratio, window_sum
+from storecast.forecasting.operators import counted, cumulative, ratio, window_sum
 
 __all__ = ["BlendConfig", "Evidence", "blend", "gather", "own_weights", "panel_weights", "recent_residual"]
 
@@ -65,8 +65,12 @@ def blend(members: Float, weights: Float) -> Float:
     top, total = np.zeros(members.shape[1:]), np.zeros(members.shape[1:])
     for member, weight in zip(members, weights, strict=True):
         known = np.isfinite(member)
-        top += np.where(known, member, 0.0) * weight
-        total += known * weight
+        if known.all():
+            top += member * weight
+            total += weight
+        else:
+            top += np.where(known, member, 0.0) * weight
+            total += known * weight
     unheard = total <= 0.0
     if unheard.any():  # where only members of weight zero speak, they speak alike
         known = np.isfinite(members) & unheard
@@ -155,8 +159,9 @@ def _solve(gram: Float, prior: Float, pull: float, iterations: int) -> Float:
     return w
 
 
-def recent_residual(residual: Float, window: int) -> Float:
-    """(T + 1, N) mean of the known one-step residuals among the last ``window`` weeks, 0 where none is."""
-    count = cumulative(np.where(np.isfinite(residual), 1.0, np.nan))
-    mean = ratio(window_sum(cumulative(residual), window), window_sum(count, window))
-    return np.where(np.isfinite(mean), mean, 0.0)
+def recent_residual(residual: Float, *windows: int) -> list[Float]:
+    """For each of ``windows`` (T + 1, N) the mean of the known one-step residuals among the last so many
+    weeks, 0 where none is."""
+    total, count = cumulative(residual), counted(np.isfinite(residual))
+    means = (ratio(window_sum(total, w), window_sum(count, w)) for w in windows)
+    return [np.where(np.isfinite(mean), mean, 0.0) for mean in means]

@@ -30,6 +30,7 @@ __all__ = [
 
 Days = NDArray[np.datetime64]
 _YEARS = range(1900, 2101)  # of a calendar that is written down
+_YEAR, _NEAR = 365, 9  # days of a year, and that a holiday which does not move may lie apart in two
 HOLIDAY_WEIGHT = 5.0  # of a holiday week in wmae; see metrics
 
 
@@ -108,18 +109,21 @@ class Calendar:
 
     @classmethod
     def from_dates(cls, name: str, dates: Mapping[str, Days], *, weighted: bool = True) -> Calendar:
-        """A calendar of listed days (a country's, or a file's); holidays that wander over more than
-        nine days between years are the moving ones, a fourth-week-of-November Thursday snaps."""
+        """A calendar of listed days (a country's, or a file's); holidays that shift by more than nine days
+        from a year to the next are the moving ones, a fourth-week-of-November Thursday snaps: any day late in
+        November that keeps its weekday and not its date."""
         rules = []
         for holiday, days in sorted(dates.items()):
             by_year = {int(y): d for y, d in zip(years_of(days)[::-1], days[::-1], strict=True)}
             of_year = np.array(
-                [int((d - np.datetime64(f"{y}-01-01")).astype(int)) for y, d in by_year.items()]
+                [int((d - np.datetime64(f"{y}-01-01")).astype(int)) for y, d in sorted(by_year.items())]
             )
-            spread = int(of_year.max() - of_year.min()) if len(of_year) else 0
-            november = all(320 <= o <= 335 for o in of_year) and 0 < spread <= 9
+            apart = np.abs(np.diff(of_year))
+            shift = int(np.minimum(apart, _YEAR - apart).max(initial=0))  # 31 December is near 1 January
+            november = all(320 <= o <= 335 for o in of_year) and 0 < shift <= _NEAR
+            snaps = november and len({_weekday(d) for d in by_year.values()}) == 1
             rules.append(
-                HolidayRule(holiday, by_year.get, weighted=weighted, snaps=november, moves=9 < spread < 300)
+                HolidayRule(holiday, by_year.get, weighted=weighted, snaps=snaps, moves=shift > _NEAR)
             )
         return cls(name, tuple(rules))
 

@@ -9,7 +9,7 @@ as one part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
@@ -21,7 +21,7 @@ from storecast.errors import RequestError
 from storecast.forecasting.lineage import Table, same_inputs
 from storecast.forecasting.overrides import settled
 
-__all__ = ["PARTS", "Change", "Part", "change", "moved_by"]
+__all__ = ["PARTS", "Change", "Part", "change", "change_with", "moved_by"]
 
 PARTS = {
     "actuals": "New sales",
@@ -36,6 +36,10 @@ class _Override(Protocol):
     def mode(self) -> str: ...
     @property
     def value(self) -> float | None: ...
+    @property
+    def who(self) -> str: ...
+    @property
+    def why(self) -> str: ...
 
 
 S = TypeVar("S", bound=_Override)
@@ -123,12 +127,42 @@ def moved_by(
     members = set(table.members(unique_id, level).tolist())
     found, cents = [], 0
     for (name, week), override in said.items():
+        if week != ds or override.value is None:
+            continue
         column = int(np.searchsorted(table.keys, name))
-        if week == ds and column in members and table.keys[column] == name and override.value is not None:
+        if column in members and table.keys[column] == name:
             own = int(table.point[row, column])
             found.append(override)
             cents += round(settled(own / 100, override.mode, override.value) * 100.0) - own
     return cents, found
+
+
+def change_with(
+    line: Sequence[Table],
+    unique_id: str,
+    ds: str,
+    level: str,
+    *,
+    then: Mapping[tuple[str, str], S],
+    now: Mapping[tuple[str, str], S],
+    answered: int | None = None,
+) -> Change:
+    """``change`` with what planners said: the overrides that counted ``then`` and count ``now``, by series
+    and week; ``answered``: cents of the answer then, where that is known. Raises as ``change`` does."""
+    before, _ = moved_by(line[0], then, unique_id, ds, level)
+    if answered is not None:
+        before = answered - _at(line[0], line[0].point, unique_id, level, np.datetime64(ds, "D"))
+    after, present = moved_by(line[-1], now, unique_id, ds, level)
+    return change(
+        line, unique_id, ds, level=level, overrides=(before, after), override_text=_in_words(present)
+    )
+
+
+def _in_words(said: Iterable[_Override]) -> str:
+    """Whose overrides, and why; the first three."""
+    words = [f"{o.who}: {o.why}" for o in said]
+    more = f" and {len(words) - 3} more" if len(words) > 3 else ""
+    return "; ".join(words[:3]) + more
 
 
 def _said(then: int, now: int) -> str:

@@ -1,4 +1,5 @@
-"""What drives forecasts overall: mean dollars that each step changes, by weeks ahead."""
+"""What drives forecasts overall: mean dollars that each step changes, by weeks ahead; and what the trees'
+inputs earned."""
 
 from __future__ import annotations
 
@@ -9,9 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from storecast.forecasting.boosting import FEATURES, gain_shares
 from storecast.forecasting.explain import STEPS
+from storecast.forecasting.forecaster import Forecaster
+from storecast.forecasting.input_titles import input_title
 
-__all__ = ["BUCKETS", "Driver", "drivers"]
+__all__ = ["BUCKETS", "Driver", "Effects", "TreeInput", "drivers", "effects", "trees"]
 
 Float = NDArray[np.float64]
 BUCKETS = ((1, 4), (5, 13), (14, 26), (27, 52))
@@ -54,3 +58,49 @@ def drivers(fitted: _Fitted) -> list[Driver]:
             dollars = float(step[here].mean())
             out.append(Driver((first, last), name, title, dollars, dollars / whole if whole > 0 else 0.0))
     return out
+
+
+def trees(fitted: Forecaster) -> tuple[float, dict[str, float]]:
+    """How much of what a forecaster's trees say is applied, 0 without trees; and what each of their inputs
+    earned, shares of 1, the largest first."""
+    if fitted.direct is not None:
+        state = fitted.direct
+        return state.share if state.model else 0.0, gain_shares(state.model, state.names)
+    return fitted.correction.weight, gain_shares(fitted.correction.model, FEATURES)
+
+
+@dataclass(frozen=True)
+class TreeInput:
+    """An input of the trees, its ``title`` in plain words, and the ``share`` of all gain that it earned."""
+
+    name: str
+    title: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a whole model does with its ``series``: ``steps`` as ``drivers`` gives them, ``tree_weight`` and
+    ``tree_inputs`` as ``trees`` does; what trees change in dollars is
+    the step ``boosting``."""
+
+    series: int
+    steps: tuple[Driver, ...]
+    tree_weight: float
+    tree_inputs: tuple[TreeInput, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "series": self.series,
+            "drivers": [step.as_dict() for step in self.steps],
+            "tree_weight": self.tree_weight,
+            "tree_inputs": [vars(item) for item in self.tree_inputs],
+        }
+
+
+def effects(fitted: Forecaster) -> Effects:
+    """Of a fitted forecaster."""
+    weight, earned = trees(fitted)
+    inputs = tuple(TreeInput(name, input_title(name), share) for name, share in earned.items())
+    return Effects(len(fitted.keys), tuple(drivers(fitted)), weight, inputs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.forecasting.operators import cumulative, ratio, window_sum
+from storecast.forecasting.operators import counted, cumulative, ratio, window_sum
 from storecast.forecasting.timeline import YEAR, Timeline
 
 __all__ = ["moving_holidays", "open_weeks"]
@@ -84,8 +84,8 @@ def open_weeks(values: Float) -> Float:
     gap = ~np.isfinite(out)
     if not gap.any():
         return out
-    missing = window_sum(np.concatenate([np.zeros((1, out.shape[1])), np.cumsum(gap, axis=0)]), _CLOSED_WEEKS)
-    total, weeks = cumulative(out), cumulative(np.where(gap, np.nan, 1.0))
+    missing = window_sum(counted(gap), _CLOSED_WEEKS)
+    total, weeks = cumulative(out), counted(~gap)
     before = ratio(window_sum(total, 8), window_sum(weeks, 8))
     ahead_total, ahead_weeks = _ahead(total, 8), _ahead(weeks, 8)
     after = ratio(ahead_total, ahead_weeks)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storecast.errors import DataError
+from storecast.forecasting.attributes import texts_of
 from storecast.forecasting.panel import Panel
 
 __all__ = ["CORRECTED_WEEKS", "Extended", "extend"]
@@ -23,7 +24,8 @@ _SHOWN = 5
 class Extended:
     """``panel`` with ``new`` weeks after those of before; ``changed``: sales of weeks known before that are
     others now, ``lost``: such that are not there any more; ``early``: how many of both are older than what is
-    usually corrected, with ``examples`` in words; ``born``: series that were not there before."""
+    usually corrected, with ``examples`` in words; ``born``: series that were not there before; ``gone``:
+    those of which a whole file has no row any more. ``panel`` holds what was known of these."""
 
     panel: Panel
     new: int
@@ -32,6 +34,12 @@ class Extended:
     early: int
     examples: tuple[str, ...]
     born: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    @property
+    def remaining(self) -> Panel:
+        """``panel`` without the series that are ``gone``."""
+        return self.panel.of(~np.isin(self.panel.keys, self.gone)) if self.gone else self.panel
 
 
 def extend(old: Panel, news: Panel) -> Extended:
@@ -64,7 +72,8 @@ def extend(old: Panel, news: Panel) -> Extended:
     covered[rows] = True
     lost = covered & np.isfinite(was) & ~np.isfinite(now) & _whole(old, news)
     changed = np.isfinite(was) & np.isfinite(now) & (was != now)
-    values = np.where(np.isfinite(now), now, np.where(lost, np.nan, was))
+    gone = lost.any(axis=0) & ~np.isfinite(now).any(axis=0)
+    values = np.where(np.isfinite(now), now, np.where(lost & ~gone, np.nan, was))
     early = (changed | lost)[: max(0, len(old.weeks) - CORRECTED_WEEKS)]
     observed = {}
     for name in old.observed:
@@ -77,28 +86,30 @@ def extend(old: Panel, news: Panel) -> Extended:
         stores=_labels(keys, mine, theirs, old.stores, news.stores),
         blocks=_labels(keys, mine, theirs, old.blocks, news.blocks),
         static={
-            name: _labels(keys, mine, theirs, known, news.static.get(name))
+            name: _labels(keys, mine[_said(known)], theirs, known[_said(known)], news.static.get(name))
             for name, known in old.static.items()
         },
         observed=observed,
         flagged=_flagged(old, news, len(weeks), rows, skipped),
     )
-    if panel.hierarchical != old.hierarchical:
+    found = Extended(
+        panel,
+        len(weeks) - len(old.weeks),
+        int(changed.sum()),
+        int(lost.sum()),
+        int(early.sum()),
+        _examples(early, panel, was, now),
+        tuple(born.tolist()),
+        tuple(keys[gone].tolist()),
+    )
+    if found.remaining.hierarchical != old.hierarchical:
         raise DataError(
             "The new sales change which stores have departments.",
             expected="departments in stores" if old.hierarchical else "one series for each store",
             found=f"new series {', '.join(born[:_SHOWN].tolist())}",
             remedy="Train on all of the data again.",
         )
-    return Extended(
-        panel,
-        len(weeks) - len(old.weeks),
-        int(changed.sum()),
-        int(lost.sum()),
-        int(early.sum()),
-        _examples(early, panel, was, values),
-        tuple(born.tolist()),
-    )
+    return found
 
 
 def _whole(old: Panel, news: Panel) -> bool:
@@ -134,6 +145,14 @@ def _check_weeks(old: Panel, news: Panel) -> None:
         )
 
 
+def _said(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """(N,) of which series an attribute is known."""
+    known: NDArray[np.bool_] = (
+        np.isfinite(values) if np.issubdtype(values.dtype, np.number) else texts_of(values) != ""
+    )
+    return known
+
+
 def _labels(
     keys: NDArray[np.str_],
     mine: Int,
@@ -145,8 +164,8 @@ def _labels(
     number = np.issubdtype(before.dtype, np.number)
     out = np.full(len(keys), np.nan) if number else np.full(len(keys), "", dtype=object)
     if after is not None:
-        out[theirs] = after.astype(np.float64) if number else after.astype(object)
-    out[mine] = before.astype(np.float64) if number else before.astype(object)
+        out[theirs] = after.astype(np.float64) if number else texts_of(after)
+    out[mine] = before.astype(np.float64) if number else texts_of(before)
     return out if number else out.astype(str)
 
 

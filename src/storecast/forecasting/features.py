@@ -24,7 +24,7 @@ from storecast.forecasting.timeline import YEAR, Timeline, make_timeline
 if TYPE_CHECKING:
     from storecast.forecasting.panel import Panel
 
-__all__ = ["LAGS", "WINDOWS", "Facts", "Features", "make_facts", "make_features"]
+__all__ = ["LAGS", "WINDOWS", "Facts", "Features", "how_expected", "make_facts", "make_features"]
 
 Float = NDArray[np.float64]
 LAGS = (1, 2, 3, 4, 8, 13, 26, 39, 52)
@@ -254,6 +254,14 @@ def _exogenous(
     if given is None:
         return {name: expected, f"{name}_surprise": np.full(expected.shape, np.nan)}
     return {name: np.where(np.isfinite(given), given, expected), f"{name}_surprise": given - expected}
+
+
+def how_expected(name: str) -> str:
+    """In words, what is taken for an observed variable in a coming week in which it is not given; see
+    ``make_features``."""
+    if name.startswith("markdown"):
+        return "mean of the same date in earlier years, else unknown"
+    return "mean of the same date in earlier years" if name in _SEASONAL else "the last known value"
 
 
 def _last(observed: Float) -> Float:

@@ -119,7 +119,7 @@ class Forecaster:
             static = np.stack([panel.code("type"), panel.code("size")])
             correction, raw = fit_correction(rolling, static, replace(config.boosting, seed=config.seed))
             rolling.point[:] = correct(rolling.point, raw, correction.weight)
-        more = {"member_weights": rolling.panel_weights.tolist()}
+        more = {"member_weights": rolling.panel_weights.tolist(), "types": panel.categories("type")}
         return finished(config, panel, groups, effects, rolled, correction, known_future or {}, more)
 
     @property

@@ -7,12 +7,14 @@ beside past sales, both sum the series that were there that week.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.forecasting.intervals import Bands, adapt_bands, features, fit_bands
+from storecast.forecasting.adapting import adapt_bands
+from storecast.forecasting.intervals import HORIZONS, Bands, features, fit_bands
+from storecast.forecasting.operators import counted
 from storecast.forecasting.rolling import Rolling
 from storecast.forecasting.timeline import YEAR
 
@@ -73,7 +75,7 @@ def selling(values: Float, cutoffs: NDArray[np.int64]) -> NDArray[np.bool_]:
     It has ended once it has no row for eight weeks, unless it had none in these weeks a year earlier either
     and sold since: what comes back every season goes on. A series that never had a row goes on.
     """
-    known = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(np.isfinite(values), axis=0)])
+    known = counted(np.isfinite(values))
 
     def rows(first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.bool_]:
         there: NDArray[np.bool_] = known[last.clip(0)] > known[first.clip(0)]
@@ -116,15 +118,34 @@ def _rows(rolling: Rolling, of: NDArray[np.int64], size: int, live: NDArray[np.b
     """The origins as ``fit_level`` takes them."""
     point, actual, usual, slope = rolling.point, rolling.actual, rolling.state["usual"], rolling.slope
     if live is not None:
-        there = np.broadcast_to(live[:, None, :], point.shape).copy()
-        there[:-1] &= np.isfinite(actual[:-1])
-        weight = np.abs(np.where(there, point, np.nan))
-        slope = summed(slope * weight, of, size) / np.maximum(summed(weight, of, size), 1e-9)
-        point, actual = (summed(np.where(there, v, np.nan), of, size) for v in (point, actual))
+        origins = [  # one by one, as each by itself fits the cache
+            _origin(*of_one, live[c], of, size, judged=c < len(live) - 1)
+            for c, of_one in enumerate(zip(point, actual, slope, strict=True))
+        ]
+        point, actual, slope = (np.stack(parts) for parts in zip(*origins, strict=True))
         usual = np.nan_to_num(summed(np.where(live, usual, np.nan), of, size))
         of = np.where(live[-1], of, LEFT_OUT)
         point[-1], slope[-1] = np.nan_to_num(point[-1]), np.nan_to_num(slope[-1])
     return _Rows(point, actual, slope, usual, of)
+
+
+def _origin(
+    point: Float,
+    actual: Float,
+    slope: Float,
+    live: NDArray[np.bool_],
+    of: NDArray[np.int64],
+    size: int,
+    *,
+    judged: bool,
+) -> tuple[Float, Float, Float]:
+    """(H, S) sums of one origin's forecasts and actuals, and their slope, over the series that are ``live``
+    (N,), and where it is ``judged`` that sold that week."""
+    there = live & np.isfinite(actual) if judged else np.broadcast_to(live, point.shape)
+    point, actual = np.where(there, point, np.nan), np.where(there, actual, np.nan)
+    weight = np.abs(point)
+    slip = summed(slope * weight, of, size) / np.maximum(summed(weight, of, size), 1e-9)
+    return summed(point, of, size), summed(actual, of, size), slip
 
 
 def fit_level(
@@ -169,24 +190,20 @@ def adapt_level(
     rows = _rows(rolling, of, len(keys), live)
     age = np.broadcast_to(age, rows.usual.shape)
     typical = np.where(np.isfinite(typical), typical, np.abs(rows.usual[-1]))
-    bands = Bands(
-        _scale_of(kept, keys, np.abs(rows.usual[-1]), block),
-        kept.bands.slopes,
-        kept.bands.quantiles,
-        floor,
-    )
+    scale = _scale_of(kept, keys, np.abs(rows.usual[-1]), block)
+    bands = replace(kept.bands, scale=scale, floor=floor)
     last = int(rolling.cutoffs[-1])
     for week in range(last - new, last):
         seen = [
             (i, week - int(c))
             for i, c in enumerate(rolling.cutoffs[:-1])
-            if 0 <= week - int(c) < rows.point.shape[1]
+            if week - int(c) < rows.point.shape[1] and week - int(c) + 1 in HORIZONS
         ]
         if not seen:
             continue
         residual = np.stack([rows.actual[i, h] - rows.point[i, h] for i, h in seen])
         sigma = np.stack([rows.relative(bands, i, age, typical)[h] for i, h in seen])
-        bands = adapt_bands(bands, residual, sigma)
+        bands = adapt_bands(bands, residual, sigma, np.array([h + 1.0 for _, h in seen]))
     return Level(keys, rows.of, bands, rows.relative(bands, -1, age, typical))
 
 

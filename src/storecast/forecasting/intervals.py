@@ -10,7 +10,7 @@ parametric scale.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import numpy as np
@@ -18,10 +18,19 @@ from numpy.typing import NDArray
 
 from storecast.forecasting.operators import ratio
 
-__all__ = ["PROBABILITIES", "Bands", "adapt_bands", "features", "fit_bands"]
+__all__ = [
+    "HORIZONS",
+    "PROBABILITIES",
+    "Bands",
+    "features",
+    "fit_bands",
+    "independent",
+    "widening",
+]
 
 Float = NDArray[np.float64]
 PROBABILITIES: Float = np.concatenate([[0.001, 0.0025], np.linspace(0.005, 0.995, 199), [0.9975, 0.999]])
+HORIZONS: Float = np.array([1.0, 2.0, 4.0, 8.0, 13.0, 26.0])  # weeks ahead between which bands are told apart
 _OWN_WEIGHT = 4.0  # rolling origins of its block's error that a series' own is mixed with
 _SAMPLE, _SLOPE_SAMPLE = 400_000, 60_000  # residuals that the quantiles and the slopes are learnt from
 _ROUNDS = 25
@@ -32,26 +41,25 @@ _MOST_RELATIVE = 2.0  # times the usual level that a block's mean error may be
 _FEATURES = 5
 _YEAR = 52.0  # weeks, from which a series is young no more
 _INFANT = 8.0  # weeks, below which a level is hardly known
-_FORGETTING = 0.15  # of what bands rest on that a week of many independent series replaces
-_OWN_FORGETTING = 0.05  # of a series' own scale
-_OWN_BOUNDS = (0.25, 4.0)  # of what one week may say of it
-_ATOMS = 2000  # by which quantiles are stood for when they are mixed with residuals
 _YOUTH_PRIOR = (0.3, 0.3)  # slopes of youth where no series was young at any rolling origin
 
 
 @dataclass(frozen=True)
 class Bands:
     """``scale`` (N,) dollars; ``slopes`` (5,) of ``features``; ``quantiles`` of residual / sigma at
-    PROBABILITIES; ``floor`` (N,) dollars no band goes below."""
+    PROBABILITIES; ``floor`` (N,) dollars no band goes below; ``by_horizon`` (6,) log of what live weeks have
+    made of the widths at HORIZONS, zero when fitted."""
 
     scale: Float
     slopes: Float
     quantiles: Float
     floor: Float
+    by_horizon: Float = field(default_factory=lambda: np.zeros(len(HORIZONS)))
 
     def sigma(self, x: Float) -> Float:
         """(H, N) expected size of the error, dollars; ``x`` (5, H, N)."""
-        out: Float = self.scale * np.exp(np.tensordot(self.slopes, x, 1))
+        learnt = np.interp(x[0], np.log(HORIZONS), self.by_horizon)
+        out: Float = self.scale * np.exp(np.tensordot(self.slopes, x, 1) + learnt)
         return out
 
     def quantile(self, probability: float) -> float:
@@ -100,7 +108,7 @@ def fit_bands(
     residual = actual - point
     known = np.isfinite(residual)
     young = _youth_slopes(residual, known, usual, age)
-    residual = residual * np.exp(-np.tensordot(young, _youth(age[:-1]), 1))[:, None, :]
+    residual *= np.exp(-np.tensordot(young, _youth(age[:-1]), 1))[:, None, :]
     count = known.sum(axis=(0, 1)).astype(np.float64)
     origins = known.any(axis=1).sum(axis=0).astype(np.float64)
     own = ratio(np.abs(residual).sum(axis=(0, 1), where=known), count)
@@ -117,49 +125,10 @@ def fit_bands(
     slopes = _slopes(np.abs(z[some]), x[:, some])
     z = z / np.exp(slopes @ x)
     size = int(known.any(axis=(0, 1)).sum())
-    freedom = weeks / _BLOCK_WEEKS * size / (1.0 + (size - 1) * _SHARED)
     middle = np.median(z)
-    quantiles = middle + _widening(freedom) * (np.quantile(z, PROBABILITIES) - middle)  # so that they rise
+    wider = widening(weeks, independent(size))
+    quantiles = middle + wider * (np.quantile(z, PROBABILITIES) - middle)  # so that they rise
     return Bands(scale, np.append(slopes, young), quantiles, floor)
-
-
-def adapt_bands(bands: Bands, residual: Float, sigma: Float) -> Bands:
-    """Bands after one more week: its residuals count, and all that came before counts for less.
-
-    ``residual`` and ``sigma`` (K, N): actual minus forecast of that week from K earlier cutoffs, NaN where
-    unknown, and the error that was expected by ``bands``. The pooled quantiles become those of the mixture of
-    what they were and of the week's residual / sigma, so that the weights of past weeks decay by a constant
-    factor (nonexchangeable conformal prediction: Barber, Candes, Ramdas and Tibshirani 2023); by it coverage
-    returns to its level after the errors have changed, as it does where levels are corrected by past misses
-    (Gibbs and Candes 2021). Few series, whose week says little, replace less. A series' own scale follows its
-    own errors, slowly.
-    """
-    known = np.isfinite(residual) & (sigma > 0)
-    if not known.any():
-        return bands
-    z = np.divide(residual, sigma, out=np.full(residual.shape, np.nan), where=known)
-    heard = known.any(axis=0)
-    size = int(heard.sum())
-    independent = size / (1.0 + (size - 1) * _SHARED)
-    share = _FORGETTING * independent / (independent + 1.0)
-    middle = bands.quantile(0.5)
-    off = np.abs(z - middle)
-    own = off.sum(axis=0, where=known)[heard] / known.sum(axis=0)[heard]
-    scale = bands.scale.copy()
-    if size > 1 and own.mean() > 0:
-        scale[heard] *= 1.0 + _OWN_FORGETTING * (np.clip(own / own.mean(), *_OWN_BOUNDS) - 1.0)
-    return replace(bands, scale=scale, quantiles=_mixed(bands, z[known], share))
-
-
-def _mixed(bands: Bands, z: Float, share: float) -> Float:
-    """Quantiles at PROBABILITIES of the mixture of the bands' own, and of ``z`` that makes up ``share``."""
-    atoms = np.interp((np.arange(_ATOMS) + 0.5) / _ATOMS, PROBABILITIES, bands.quantiles)
-    values = np.concatenate([atoms, z])
-    weight = np.concatenate([np.full(_ATOMS, (1.0 - share) / _ATOMS), np.full(len(z), share / len(z))])
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(weight[order]) - 0.5 * weight[order]
-    out: Float = np.interp(PROBABILITIES, below, values[order])
-    return out
 
 
 def _youth_slopes(residual: Float, known: NDArray[np.bool_], usual: Float, age: Float) -> Float:
@@ -201,14 +170,20 @@ def _shrunk(own: Float, origins: Float, usual: Float, block: NDArray[np.int64]) 
     return np.maximum(mixed, 1e-6)
 
 
-def _widening(freedom: float) -> Float:
+def independent(size: int) -> float:
+    """How many independent series tell as much as ``size`` that share a part r of their error: N /
+    (1 + (N - 1) r), Kish's design effect."""
+    return size / (1.0 + (size - 1) * _SHARED)
+
+
+def widening(weeks: float, series: float) -> Float:
     """Student's t over normal quantiles at PROBABILITIES, by Cornish and Fisher's expansion.
 
     Rolling origins overlap and series share their weeks: a year of one series' residuals knows less of the
-    tails than their number suggests. ``freedom`` counts 13-week blocks of independent series; N series that
-    share a part r of their error are N / (1 + (N - 1) r) independent ones (Kish's design effect).
+    tails than their number suggests. The degrees of freedom are the 13-week blocks in ``weeks`` of
+    ``independent`` series.
     """
-    v = max(freedom, _LEAST_FREEDOM)
+    v = max(weeks / _BLOCK_WEEKS * series, _LEAST_FREEDOM)
     z2 = np.array([NormalDist().inv_cdf(p) for p in PROBABILITIES]) ** 2
     out: Float = 1.0 + (z2 + 1.0) / (4.0 * v) + (5.0 * z2**2 + 16.0 * z2 + 3.0) / (96.0 * v**2)
     return out

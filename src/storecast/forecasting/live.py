@@ -25,6 +25,7 @@ _SUMS = (
     "weight",
     "size",
     "promised",
+    *(f"{part}:promised" for part in ("absolute", "size")),  # of the forecasts that have a promise
     *(f"{part}:{method}" for method in _METHODS for part in ("weighted", "absolute", "error")),
     *(f"{part}:{level:g}" for level in LEVELS for part in ("banded", "within", "width")),
 )
@@ -36,7 +37,7 @@ class LiveRows:
     """Forecasts of one version whose weeks are over, as arrays of one length R: ``y`` and ``point`` dollars;
     ``weight`` in wmae; ``naives`` name -> forecasts; ``limits`` level -> (low, high), NaN where no band was
     answered; ``store``, ``week`` and ``h`` weeks ahead;
-    ``promised`` the absolute error that the back-test makes one expect, NaN without one."""
+    ``promised`` the absolute error that the back-test makes one expect, NaN where it does not reach."""
 
     version: int
     y: Float
@@ -89,6 +90,11 @@ class Tally:
         """Label -> figures named as those of ``scores.score``; NaN where there is nothing to divide by."""
         return {label: _figures(self.sums[by][label]) for label in sorted(self.sums[by], key=_order)}
 
+    def latest(self, weeks: int) -> dict[str, float] | None:
+        """Figures of the last ``weeks`` with actuals, as those of ``figures``; None without any."""
+        last = sorted(self.sums["week"])[-weeks:]
+        return _figures(np.sum([self.sums["week"][week] for week in last], axis=0)) if last else None
+
     def by_week(self, name: str) -> Float:
         """One sum a week, in the order of weeks: ``absolute:storecast``, ``size``, ``within:80``, ..."""
         return np.array([self.sums["week"][week][_AT[name]] for week in sorted(self.sums["week"])])
@@ -104,7 +110,10 @@ def _parts(rows: LiveRows) -> Float:
     y, weight = rows.y, rows.weight
     out = np.zeros((len(_SUMS), len(y)))
     out[_AT["rows"]], out[_AT["weight"]], out[_AT["size"]] = 1.0, weight, np.abs(y)
-    out[_AT["promised"]] = rows.promised
+    reached = np.isfinite(rows.promised)
+    out[_AT["promised"]] = np.where(reached, rows.promised, 0.0)
+    out[_AT["absolute:promised"]] = np.where(reached, np.abs(rows.point - y), 0.0)
+    out[_AT["size:promised"]] = np.where(reached, np.abs(y), 0.0)
     for method in _METHODS:
         error = (rows.point if method == "storecast" else rows.naives[method]) - y
         out[_AT[f"weighted:{method}"]] = weight * np.abs(error)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["cumulative", "look_back", "ratio", "smoothed", "window_sum"]
+__all__ = ["counted", "cumulative", "look_back", "ratio", "smoothed", "window_sum"]
 
 Float = NDArray[np.float64]
 _KNOWN = 0.3  # least weight of known neighbours that a look-back needs
@@ -20,6 +20,9 @@ _FADED = 1e-100  # weight below which nothing ages further: decades without a va
 
 def ratio(top: Float, bottom: Float) -> Float:
     """``top / bottom``, NaN where the bottom is not positive."""
+    if (bottom > 0).all():  # as on most panels, and twice as fast
+        quotient: Float = top / bottom
+        return quotient
     out = np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan)
     np.divide(top, bottom, out=out, where=bottom > 0)
     return out
@@ -34,6 +37,9 @@ def look_back(values: Float, low: NDArray[np.int64], part: Float) -> Float:
     inside = [(low >= 0) & (low < rows), (low + 1 >= 0) & (low + 1 < rows)]
     weight = [np.where(inside[0], 1.0 - part, 0.0)[:, None], np.where(inside[1], part, 0.0)[:, None]]
     near = [values[np.clip(low, 0, rows - 1)], values[np.clip(low + 1, 0, rows - 1)]]
+    if np.isfinite(values).all():  # no week is missing: only the ends of the history are unknown
+        whole = weight[0] + weight[1]
+        return ratio(near[0] * weight[0] + near[1] * weight[1], np.where(whole < _KNOWN, 0.0, whole))
     top = np.zeros((len(low), values.shape[1]))
     known = np.zeros_like(top)
     for v, w in zip(near, weight, strict=True):
@@ -46,8 +52,18 @@ def look_back(values: Float, low: NDArray[np.int64], part: Float) -> Float:
 
 def cumulative(values: Float) -> Float:
     """(T + 1, N) running sums, missing weeks left out."""
+    return _running(np.where(np.isfinite(values), values, 0.0))
+
+
+def counted(known: NDArray[np.bool_]) -> Float:
+    """(T + 1, N) running numbers of the weeks that are ``known`` (T, N)."""
+    return _running(known.astype(np.float64))
+
+
+def _running(values: Float) -> Float:
     out = np.zeros((len(values) + 1, values.shape[1]))
-    np.cumsum(np.where(np.isfinite(values), values, 0.0), axis=0, out=out[1:])
+    for before, week, after in zip(out[:-1], values, out[1:], strict=True):
+        np.add(before, week, out=after)  # row by row: numpy's cumsum along weeks takes ten times as long
     return out
 
 

@@ -23,11 +23,14 @@ A missing row is a missing week: it is NaN in the matrix and never zero.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from storecast.forecasting.attributes import texts_of
 
 __all__ = [
     "DEPT",
@@ -92,7 +95,7 @@ class Panel:
         def label(name: str) -> NDArray[np.str_]:
             if name not in frame:
                 return np.full(len(keys), "", dtype=str) if name == DEPT else keys.astype(str)
-            return frame[name].to_numpy(dtype=str)[first]
+            return frame[name].take(first).to_numpy(dtype=str)
 
         return cls(
             weeks=weeks,
@@ -100,7 +103,7 @@ class Panel:
             values=matrix(Y),
             stores=label(STORE),
             blocks=label(DEPT),
-            static={n: frame[n].to_numpy()[first] for n in STATIC if n in frame},
+            static={n: frame[n].take(first).to_numpy() for n in STATIC if n in frame},
             observed={n: matrix(n) for n in OBSERVED if n in frame},
             flagged=_flagged(frame, row, len(weeks)) if IS_HOLIDAY in frame else None,
         )
@@ -113,28 +116,45 @@ class Panel:
     def up_to(self, cutoff: np.datetime64) -> Panel:
         """The panel as it was known at ``cutoff`` (its week included), without series that begin later."""
         n = int(np.searchsorted(self.weeks, cutoff, side="right"))
-        begun = np.isfinite(self.values[:n]).any(axis=0)
-        return Panel(
+        known = replace(
+            self,
             weeks=self.weeks[:n],
-            keys=self.keys[begun],
-            values=self.values[:n, begun],
-            stores=self.stores[begun],
-            blocks=self.blocks[begun],
-            static={k: v[begun] for k, v in self.static.items()},
-            observed={k: v[:n, begun] for k, v in self.observed.items()},
+            values=self.values[:n],
+            observed={k: v[:n] for k, v in self.observed.items()},
             flagged=None if self.flagged is None else self.flagged[:n],
         )
+        return known.of(np.asarray(np.isfinite(known.values).any(axis=0), dtype=bool))
 
-    def code(self, name: str) -> Float:
-        """(N,) a static attribute as numbers: text by its rank among the panel's values, NaN where absent."""
+    def of(self, series: NDArray[np.bool_]) -> Panel:
+        """The panel of some ``series`` (N,) alone."""
+        return replace(
+            self,
+            keys=self.keys[series],
+            values=self.values[:, series],
+            stores=self.stores[series],
+            blocks=self.blocks[series],
+            static={k: v[series] for k, v in self.static.items()},
+            observed={k: v[:, series] for k, v in self.observed.items()},
+        )
+
+    def texts(self, name: str) -> NDArray[np.str_]:
+        """(N,) a static attribute as text, "" where absent."""
         values = self.static.get(name)
-        if values is None:
-            return np.full(len(self.keys), np.nan)
-        if np.issubdtype(values.dtype, np.number):
+        return np.full(len(self.keys), "") if values is None else texts_of(values)
+
+    def categories(self, name: str) -> list[str]:
+        """The texts that a static attribute has, in order: what ``code`` counts by."""
+        return [text for text in np.unique(self.texts(name)).tolist() if text]
+
+    def code(self, name: str, categories: Sequence[str] | None = None) -> Float:
+        """(N,) a static attribute as numbers: text by its place among the sorted ``categories`` (without, the
+        panel's own), NaN where absent or not among them."""
+        values = self.static.get(name)
+        if values is not None and np.issubdtype(values.dtype, np.number):
             return values.astype(np.float64)
-        text = np.array(["" if v is None or v != v else str(v) for v in values.tolist()])
-        codes = np.unique(text, return_inverse=True)[1].astype(np.float64)
-        return np.where(text == "", np.nan, codes)
+        known = self.categories(name) if categories is None else categories
+        place = {text: float(i) for i, text in enumerate(known) if text}
+        return np.array([place.get(text, np.nan) for text in self.texts(name).tolist()])
 
 
 def _flagged(frame: pd.DataFrame, row: NDArray[np.int64], weeks: int) -> NDArray[np.bool_]:
@@ -178,5 +198,6 @@ def known_columns(levels: tuple[float, ...]) -> list[str]:
 
 def forecast_frame(keys: NDArray[np.str_], weeks: Days, columns: dict[str, Float]) -> pd.DataFrame:
     """Long frame ``unique_id, ds, ...`` of (H, N) matrices, series by series, week by week."""
-    out = {UNIQUE_ID: np.repeat(keys, len(weeks)), DS: np.tile(weeks.astype("datetime64[ns]"), len(keys))}
+    names = pd.array(keys, dtype="str").repeat(len(weeks))  # each key made a pandas string once
+    out = {UNIQUE_ID: names, DS: np.tile(weeks.astype("datetime64[ns]"), len(keys))}
     return pd.DataFrame({**out, **{name: values.T.ravel() for name, values in columns.items()}})

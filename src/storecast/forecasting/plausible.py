@@ -168,6 +168,14 @@ def _against_champion(new: Forecaster, old: Forecaster) -> list[str]:
     reasons = []
     if len(mine) < _SERIES_LEFT * len(old.keys):
         reasons.append(f"it forecasts {len(mine)} of the {len(old.keys)} series that the champion forecasts")
+    known, sold = (
+        np.isfinite(old.history[:, theirs]).any(axis=0),
+        np.isfinite(new.history[:, mine]).any(axis=0),
+    )
+    invented = known & ~sold & (new.point[:, mine] != 0).any(axis=0)
+    if invented.any():
+        first = new.keys[mine[invented][0]]
+        reasons.append(f"it forecasts {_count(invented)} series whose whole history is gone, such as {first}")
     here, there = _common(new.weeks, old.weeks)
     if len(here):
         said = float(np.abs(new.point[np.ix_(here, mine)]).sum())

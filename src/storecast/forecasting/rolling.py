@@ -44,6 +44,7 @@ STATES = (
 _MANY_SERIES = 5_000  # above, every other origin is heard for the weights of a single series
 _YEARS_BACK = 5  # that are compared; on longer histories older years make the forecast worse
 _COLUMNS = 1024  # series a pass, so that a pass stays in the cache
+Columns = NDArray[np.int64] | slice
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def roll(
     usual = holidays[:rows] * rhythm.history()
     cutoffs = np.append(inner_cutoffs(rows, step) if origins is None else origins, rows)
 
-    def columns(at: NDArray[np.int64]) -> Aligned:
+    def columns(at: Columns) -> Aligned:
         known = values[:, at] / usual[:, groups.block[at]]
         return Aligned(known, timeline, aligned, whole, groups.block[at])
 
@@ -158,16 +159,20 @@ def roll(
     return out
 
 
-def _chunks(groups: Groups, size: int) -> list[NDArray[np.int64]]:
-    """Columns in groups of whole stores, so that a store's residuals are seen together."""
+def _chunks(groups: Groups, size: int) -> list[Columns]:
+    """Columns in groups of whole stores, so that a store's residuals are seen together; a slice where they
+    lie side by side, which is several times as fast to read and write."""
     if not groups.hierarchical:
-        return [np.arange(i, min(i + _COLUMNS, size)) for i in range(0, size, _COLUMNS)]
+        return [slice(i, min(i + _COLUMNS, size)) for i in range(0, size, _COLUMNS)]
     order = np.argsort(groups.store, kind="stable")
     cuts = np.flatnonzero(np.diff(groups.store[order])) + 1
-    chunks, last = [], 0
+    chunks: list[Columns] = []
+    last = 0
     for cut in (*cuts, size):
         if cut - last >= _COLUMNS or cut == size:
-            chunks.append(order[last:cut])
+            at = order[last:cut]
+            together = bool((np.diff(at) == 1).all())
+            chunks.append(slice(int(at[0]), int(at[-1]) + 1) if together else at)
             last = int(cut)
     return chunks
 
@@ -175,7 +180,7 @@ def _chunks(groups: Groups, size: int) -> list[NDArray[np.int64]]:
 def _forecast(
     out: Rolling,
     part: Aligned,
-    at: NDArray[np.int64],
+    at: Columns,
     groups: Groups,
     effect: Float,
     rhythm: Rhythm,
@@ -188,8 +193,7 @@ def _forecast(
     if rows > FIRST_ORIGIN:
         one[FIRST_ORIGIN:] = blend(part.one_step(FIRST_ORIGIN), weights)
     residual = part.values - one
-    carried = recent_residual(residual, config.residual_window)
-    longer = recent_residual(residual, 13)
+    carried, longer = recent_residual(residual, config.residual_window, 13)
     shared = np.zeros_like(carried)
     if groups.hierarchical:
         shared = _store_residual(residual, one, groups.store[at], config.residual_window)
@@ -200,13 +204,15 @@ def _forecast(
     decay = config.residual_decay ** np.arange(1, horizon + 1)[:, None]
     recent = np.nan_to_num(part.recent)
     scale = np.maximum(np.abs(recent), 1e-9)
-    noise = np.sqrt(recent_residual(residual**2, 26))
+    noise = np.sqrt(recent_residual(residual**2, 26)[0])
     block_growth = part.growth if part.block is None else part.block.growth[:, groups.block[at]]
     states = (recent, part.level, part.growth, block_growth, carried, longer, shared, noise)
     relative = {"level", "residual_4", "residual_13", "volatility"}
     for name, value in zip(STATES, states, strict=True):
         state = value / scale if name in relative else value
         out.state[name][:, at] = state[out.cutoffs]
+    week = np.abs(np.diff(part.back[0], axis=0))
+    slip = np.nan_to_num(np.maximum(np.concatenate([week, week[-1:]]), np.concatenate([week[:1], week])))
     block = groups.block[at]
     sold = effect[:rows] * rhythm.history()[:, block] if rhythm.heard else effect[:rows]
     for i, c in enumerate(out.cutoffs):
@@ -215,14 +221,10 @@ def _forecast(
         members = part.forecasts(int(c), stretch, int(c))
         base = blend(members, weights)
         base = np.where(np.isfinite(base), base, 0.0)
-        height = part.height(slice(int(c), int(c) + 1), stretch)
+        height = part.height(slice(int(c), int(c) + 1), stretch, int(c))
         point = (base + config.residual_keep * near[c] * decay * height) * lift
         out.point[i][:, at] = point
-        back = part.back[0][
-            np.maximum(np.arange(stretch.start - 1, stretch.stop + 1), 0).clip(max=rows + horizon - 1)
-        ]
-        slip = np.maximum(np.abs(back[2:] - back[1:-1]), np.abs(back[:-2] - back[1:-1]))
-        out.slope[i][:, at] = np.nan_to_num(slip / np.maximum(np.abs(base), 1e-9)).clip(max=2.0)
+        out.slope[i][:, at] = np.minimum(slip[stretch] / np.maximum(np.abs(base), 1e-9), 2.0)
         known = min(horizon, rows - int(c))
         actual = part.values[c : int(c) + known] * sold[c : int(c) + known]
         # Of a series that had not begun nothing was forecast that its first weeks could judge.
@@ -242,5 +244,5 @@ def _store_residual(residual: Float, one: Float, store: NDArray[np.int64], windo
     known = np.isfinite(residual)
     error = np.where(known, residual, 0.0) @ member
     usual = np.where(known, np.abs(one), 0.0) @ member
-    share = recent_residual(ratio(error, usual), window)
+    share = recent_residual(ratio(error, usual), window)[0]
     return share[:, of_store]

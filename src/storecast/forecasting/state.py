@@ -94,7 +94,8 @@ def from_state(
     a: dict[str, Any] = dict(arrays)
     levels = {}
     for name in meta["levels"]:
-        bands = Bands(*(a[f"{name}_bands_{item}"] for item in ("scale", "slopes", "quantiles", "floor")))
+        kept = {f.name: a.get(f"{name}_bands_{f.name}") for f in fields(Bands)}
+        bands = Bands(**{item: values for item, values in kept.items() if values is not None})  # old: fewer
         levels[name] = Level(a[f"{name}_keys"], a[f"{name}_of"], bands, a[f"{name}_sigma"])
     config = _config(meta["config"])
     return Forecaster(

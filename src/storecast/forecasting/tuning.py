@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storecast.errors import RequestError
-from storecast.forecasting.backtest import backtest
+from storecast.forecasting.backtest import backtest, with_actuals
 from storecast.forecasting.calendar import Calendar, Days
 from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import ForecasterConfig
@@ -218,9 +218,11 @@ def score_trial(
     ratios: list[float] = []
     length = config.horizon
     for i, cutoff in enumerate(chosen.cutoffs):
-        rows = backtest(chosen.panel, config, [cutoff], calendar, events=events).rows
-        missed = rows["weight"].to_numpy() * np.abs(rows[Y].to_numpy() - rows["storecast"].to_numpy())
-        own = np.bincount(rows["h"].to_numpy() - 1, missed, length)
+        own: Float = np.zeros(length)
+        if with_actuals(chosen.panel, [cutoff], length):  # else all were closed, and nothing can be missed
+            rows = backtest(chosen.panel, config, [cutoff], calendar, events=events).rows
+            missed = rows["weight"].to_numpy() * np.abs(rows[Y].to_numpy() - rows["storecast"].to_numpy())
+            own = np.bincount(rows["h"].to_numpy() - 1, missed, length).astype(np.float64)
         losses += [float(value) for value in own]
         before = own.sum() if against is None else sum(against.losses[i * length : (i + 1) * length])
         ratios.append(float(own.sum() / before) if before > 0 else 1.0)

@@ -19,6 +19,7 @@ from storecast.forecasting.calendar import Calendar
 from storecast.forecasting.events import Event, apply_events
 from storecast.forecasting.finishing import groups_of
 from storecast.forecasting.forecaster import Forecaster, finished
+from storecast.forecasting.intervals import HORIZONS
 from storecast.forecasting.models import go_on
 from storecast.forecasting.rolling import FIRST_ORIGIN
 
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["trained_until", "update"]
 
 Float = NDArray[np.float64]
-_HORIZONS = (1, 2, 4, 8, 13, 26)  # weeks ahead at which a new week is looked back on
-_MOST_WEEKS = 26  # of new weeks that bands adapt to: what is older has no weight left
+_MOST_WEEKS = 26  # of new weeks that bands adapt to, so that a late update takes no longer than a fit
 
 
 def trained_until(forecaster: Forecaster) -> np.datetime64:
@@ -45,7 +45,8 @@ def update(
     *,
     known_future: Mapping[str, Float] | None = None,
 ) -> Forecaster:
-    """``old`` gone on to the last week of ``panel``, which begins as its history does and holds its series.
+    """``old`` gone on to the last week of ``panel``, which begins as its history does and holds its series,
+    but for those that are gone.
 
     The same ``old`` and ``panel`` give the same bits. Series that are new get the panel's weights and what is
     usual of their block for bands. Raises DataError where the model lacks columns it learnt from.
@@ -70,13 +71,15 @@ def update(
         known_future=known_future,
     )
     rolling = rolled.rolling
+    types = _types(old)
     if config.model == "blend":
-        static = np.stack([panel.code("type"), panel.code("size")])
+        static = np.stack([panel.code("type", types), panel.code("size")])
         raw = apply_correction(rolling, static, old.correction)
         rolling.point[:] = correct(rolling.point, raw, old.correction.weight)
     learnt = {
         "member_weights": old.learnt.get("member_weights", []),
         "trained": str(trained_until(old)),
+        "types": types,
     }
     return finished(
         config,
@@ -95,8 +98,17 @@ def update(
 
 def _origins(rows: int, new: int) -> NDArray[np.int64]:
     """Cutoffs from which each of the last ``new`` weeks is seen at every one of the horizons."""
-    seen = rows - new + np.arange(new)[:, None] + 1 - np.array(_HORIZONS)
+    seen = rows - new + np.arange(new)[:, None] + 1 - HORIZONS.astype(np.int64)
     return np.unique(seen[(seen >= FIRST_ORIGIN)])
+
+
+def _types(old: Forecaster) -> list[str]:
+    """The store types that the trees tell apart; an artifact of an earlier release does not say, but they
+    were ranked among all of its series then, a missing one, "", with them."""
+    if "types" in old.learnt:
+        return list(old.learnt["types"])
+    kinds = old.inputs.get("static_type")
+    return [] if kinds is None else list(np.unique(kinds.astype(str)).tolist())
 
 
 def _weights(old: Forecaster, keys: NDArray[np.str_]) -> Float:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from storecast.forecasting.promotion.resampling import block_length, gain_deviations
 
-__all__ = ["LEAST_WEEKS", "Facts", "Reason", "Verdict", "WeekSums", "decide"]
+__all__ = ["LEAST_WEEKS", "RECENT", "Facts", "Reason", "Verdict", "WeekSums", "decide"]
 
 Float = NDArray[np.float64]
 LEAST_WEEKS = 8  # with actuals, below which live accuracy says nothing
-_RECENT = 26  # weeks that live accuracy is judged by
+RECENT = 26  # weeks that live accuracy is judged by
 _ALPHA = 0.05
 _WORSE_THAN_NAIVE = 1.02  # times the naive's error
 _WORSE_THAN_PROMISED = 1.15  # times what the back-test makes one expect
@@ -32,14 +32,15 @@ _DRAWS = 2000
 @dataclass(frozen=True)
 class WeekSums:
     """Live errors by week (W,), oldest first: sums of absolute errors of what was forecast (``own``), of the
-    ``naive``, and of what the back-test makes one expect (``promised``, NaN without one); ``size`` of sales;
-    ``within`` level -> (inside the band, of how many)."""
+    ``naive``; ``size`` of sales; ``promised`` (own, what the back-test makes one expect, size) over those
+    forecasts that the back-test reaches, zero where it reaches none; ``within`` level -> (inside the band, of
+    how many)."""
 
     weeks: NDArray[np.datetime64]
     own: Float
     naive: Float
-    promised: Float
     size: Float
+    promised: tuple[Float, Float, Float]
     within: Mapping[float, tuple[Float, Float]]
 
 
@@ -142,12 +143,14 @@ def _chance(gains: Float, weights: Float, weeks: NDArray[np.datetime64]) -> floa
 
 def _decay(live: WeekSums) -> list[Reason]:
     out = []
-    recent = slice(-_RECENT, None)
-    own, size, weeks = live.own[recent], live.size[recent], live.weeks[recent]
-    for kind, other, most, words in (
-        ("decay-naive", live.naive[recent], _WORSE_THAN_NAIVE, "the naive forecast's"),
-        ("decay-backtest", live.promised[recent], _WORSE_THAN_PROMISED, "what its back-test promised"),
+    recent = slice(-RECENT, None)
+    for kind, sums, most, words in (
+        ("decay-naive", (live.own, live.naive, live.size), _WORSE_THAN_NAIVE, "the naive forecast's"),
+        ("decay-backtest", live.promised, _WORSE_THAN_PROMISED, "what its back-test promised"),
     ):
+        latest = np.stack([part[recent] for part in sums])
+        compared = latest.any(axis=0)
+        (own, other, size), weeks = latest[:, compared], live.weeks[recent][compared]
         if not np.isfinite(other).all() or not other.sum() > 0:
             continue
         ratio = float(own.sum() / other.sum())
@@ -169,7 +172,7 @@ def _coverage(facts: Facts) -> list[Reason]:
     unseen = facts.newest is not None and facts.newest > facts.cutoff
     out = []
     for level, (inside, of) in facts.live.within.items():
-        inside, of, weeks = inside[-_RECENT:], of[-_RECENT:], facts.live.weeks[-_RECENT:]
+        inside, of, weeks = inside[-RECENT:], of[-RECENT:], facts.live.weeks[-RECENT:]
         if not of.sum() > 0:
             continue
         held = 100.0 * float(inside.sum() / of.sum())

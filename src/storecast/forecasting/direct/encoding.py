@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storecast.forecasting.attributes import texts_of
+
 if TYPE_CHECKING:
     from storecast.forecasting.panel import Panel
 
@@ -60,8 +62,8 @@ def make_preprocessing() -> Any:
 
 def static_texts(panel: Panel) -> NDArray[np.str_]:
     """(len(TEXTS), N) the text attributes of each series, "" where the panel does not have one."""
-    kinds = panel.static.get("type", np.full(len(panel.keys), ""))
-    kind = np.array(["" if k is None or k != k else str(k) for k in kinds.tolist()])
+    kinds = panel.static.get("type")
+    kind = np.full(len(panel.keys), "") if kinds is None else texts_of(kinds)
     return np.stack([panel.stores.astype(str), panel.blocks.astype(str), kind])
 
 

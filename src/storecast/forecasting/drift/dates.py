@@ -18,7 +18,7 @@ from storecast.forecasting.drift.evidence import Evidence
 from storecast.forecasting.drift.expected import Comparison
 from storecast.forecasting.drift.groups import Group
 from storecast.forecasting.drift.tail import p_values
-from storecast.forecasting.operators import cumulative, ratio, window_sum
+from storecast.forecasting.operators import counted, cumulative, ratio, window_sum
 
 __all__ = ["shifted_evidence"]
 
@@ -78,7 +78,7 @@ def _by_chance(tries: int, gain: Float) -> Float:
 def _level(difference: Float, gap: int, config: DriftConfig) -> Float:
     """(T, N) the usual difference before the last ``gap`` weeks; 0 where little is known."""
     total = window_sum(cumulative(difference), config.reference)[:-1]
-    count = window_sum(cumulative(np.where(np.isfinite(difference), 1.0, np.nan)), config.reference)[:-1]
+    count = window_sum(counted(np.isfinite(difference)), config.reference)[:-1]
     out = np.zeros_like(difference)
     usual = np.where(count >= config.least_reference, ratio(total, count), 0.0)
     out[gap:] = usual[:-gap]

@@ -15,7 +15,7 @@ from storecast.forecasting.drift.evidence import Evidence
 from storecast.forecasting.drift.tail import fit_tail
 from storecast.forecasting.forecaster import Forecaster
 from storecast.forecasting.intervals import PROBABILITIES, Bands
-from storecast.forecasting.operators import cumulative, ratio, window_sum
+from storecast.forecasting.operators import counted, cumulative, ratio, window_sum
 from storecast.forecasting.panel import Panel
 
 __all__ = ["residual_evidence"]
@@ -75,7 +75,7 @@ def _means(
     best, size = np.full_like(error, np.nan), np.full_like(error, np.nan)
     weeks = np.ones(error.shape, dtype=np.int64)
     both = np.isfinite(error)
-    sums = [cumulative(np.where(both, v, np.nan)) for v in (error, sold, said, np.ones_like(error))]
+    sums = [*(cumulative(np.where(both, v, np.nan)) for v in (error, sold, said)), counted(both)]
     for window in config.windows:
         errors, top, bottom, count = (window_sum(s, window)[1:] for s in sums)
         mean = np.where(count >= window, ratio(errors, count), np.nan)

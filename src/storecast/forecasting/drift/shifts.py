@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from storecast.forecasting.drift.config import DriftConfig
 from storecast.forecasting.drift.medians import medians
-from storecast.forecasting.operators import cumulative, ratio, window_sum
+from storecast.forecasting.operators import counted, cumulative, ratio, window_sum
 
 __all__ = ["changes", "scores", "smaller"]
 
@@ -24,7 +24,7 @@ def changes(values: Float, window: int, config: DriftConfig) -> Float:
     """
     rows = len(values)
     total = cumulative(values)
-    count = cumulative(np.where(np.isfinite(values), 1.0, np.nan))
+    count = counted(np.isfinite(values))
     here, weeks = window_sum(total, window)[1:], window_sum(count, window)[1:]
     past = np.zeros_like(here)
     before = np.zeros_like(here)

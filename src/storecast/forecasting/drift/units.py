@@ -11,7 +11,7 @@ from storecast.forecasting.drift.groups import Group, group_middles, most
 from storecast.forecasting.drift.runs import lengths, run_p_values
 from storecast.forecasting.drift.shifts import changes, scores
 from storecast.forecasting.drift.tail import normal_law, p_values
-from storecast.forecasting.operators import cumulative, ratio, window_sum
+from storecast.forecasting.operators import counted, cumulative, ratio, window_sum
 
 __all__ = ["log_ratio", "slipped", "unit_evidence"]
 
@@ -28,7 +28,7 @@ def log_ratio(values: Float, back: Float, config: DriftConfig) -> Float:
     then[back > 0] = np.log(back[back > 0])
     recent = np.full_like(values, np.nan)
     total = window_sum(cumulative(log), config.reference)[:-1]
-    weeks = window_sum(cumulative(np.where(positive, 1.0, np.nan)), config.reference)[:-1]
+    weeks = window_sum(counted(positive), config.reference)[:-1]
     recent = np.where(weeks >= config.least_reference, ratio(total, weeks), np.nan)
     out: Float = log - np.where(np.isfinite(then), then, recent)
     return out

@@ -7,7 +7,7 @@ It reports and decides; moving an alias is somebody else's act.
 from storecast.forecasting.promotion.gate import LEAST_WEEKS, judge, serve_naive
 from storecast.forecasting.promotion.live import LEAST_ROWS, LIVE_LOSS, live_breach
 from storecast.forecasting.promotion.moves import SeriesMove, TableMoves, compare_tables
-from storecast.forecasting.promotion.record import Move, Span, spans, within
+from storecast.forecasting.promotion.record import Move, Span, set_aside, spans, within
 from storecast.forecasting.promotion.report import Check, Decision, GateReport, SegmentVerdict
 from storecast.forecasting.promotion.resampling import block_length, gain_deviations, holm
 from storecast.forecasting.promotion.rival import COVERAGE_LIMITS, MARGIN, Rival, against
@@ -40,6 +40,7 @@ __all__ = [
     "live_breach",
     "segment_labels",
     "serve_naive",
+    "set_aside",
     "spans",
     "within",
 ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from storecast.forecasting.promotion.share import in_share
 
-__all__ = ["Move", "Span", "spans", "within"]
+__all__ = ["Move", "Span", "set_aside", "spans", "within"]
 
 _MOVES = ("promote", "overrule", "update", "rollback", "moved", "fallback")
 _TRIALS = ("shadow", "canary")
@@ -84,3 +84,18 @@ def spans(moves: Iterable[Move]) -> list[Span]:
 def within(found: Iterable[Span], first: str, until: str) -> list[Span]:
     """Those that lasted at any moment from ``first`` on and before ``until``, both as ``at`` is written."""
     return [span for span in found if span.first < until and (not span.until or span.until > first)]
+
+
+def set_aside(found: Sequence[Span]) -> frozenset[int]:
+    """Versions that do not speak for what serves at the end of ``found``, oldest first: those that were taken
+    back, and challengers that answered a share and never came to serve. One that is not told of stands."""
+    aside: set[int] = set()
+    served: set[int] = set()
+    for before, span in zip((None, *found), found, strict=False):
+        if span.kind == "rollback" and before is not None:
+            aside.add(before.version)
+        served.add(span.version)
+        aside.discard(span.version)
+        if span.challenger is not None and span.share and span.challenger not in served:
+            aside.add(span.challenger)
+    return frozenset(aside)

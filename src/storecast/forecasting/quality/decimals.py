@@ -158,7 +158,7 @@ def repair_decimals(rows: SalesRows, days: Int, findings: list[Finding]) -> Sale
                     "check these values in the file",
                     file=rows.file,
                     examples=[
-                        f"row {n}: {values[i]:g}" for n, i in zip(lines[:5], found.suspects, strict=False)
+                        f"row {n}: {values[i]:,.2f}" for n, i in zip(lines[:5], found.suspects, strict=False)
                     ],
                 )
             )
