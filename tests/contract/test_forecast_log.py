@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import threading
 import uuid
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -34,7 +37,7 @@ from storecast.ports.records import (
 from storecast.ports.work import Datasets, Jobs, Scenarios
 from storecast.stores.forecast_log import Database, DatabaseLog, migrate
 from storecast.stores.forecast_log.actuals import ActualsTable
-from storecast.stores.forecast_log.blobs import RowsBlob, blob_digest, columns_of
+from storecast.stores.forecast_log.blobs import Coded, RowsBlob, blob_digest, columns_of
 from storecast.stores.forecast_log.datasets import DatasetTable
 from storecast.stores.forecast_log.export import export
 from storecast.stores.forecast_log.jobs import JobTable
@@ -417,6 +420,42 @@ def test_a_blob_gives_back_its_columns(log: DatabaseLog, world: World) -> None:
         blob_digest(data[:20] + bytes([data[20] ^ 1]) + data[21:])
 
 
+def test_numbers_keep_their_bits_in_a_blob() -> None:
+    """Whole cents and thousandths, halves of them, minus zero, no number, the largest: each column alone and
+    all together, short ones too; names that are coded come back as texts."""
+    cents, mills = np.round([1234.56, -0.07, 21474836.0], 2), np.array([3.386, 211.096, -0.001])
+    odd = np.array([-0.0, np.nan, np.inf, 1e308, 5e-324, 21474836.48, 0.1 + 0.2, 1 / 3])
+    given: list[Any] = [cents, mills, odd, np.array([-0.0]), np.array([np.nan, 1.0]), np.arange(3) / 7.0]
+    given += [np.concatenate([cents, one[None]]) for one in odd] + [np.concatenate(given)]
+    for values in given:
+        blob = RowsBlob()
+        names = Coded([f"series {n}" for n in range(70_000)], np.arange(len(values)) * 11 % 70_000)
+        blob.add({"y": values, "unique_id": names})
+        (back,) = columns_of(blob.finish()[2])
+        assert np.asarray(back["y"]).tobytes() == values.tobytes()
+        assert back["unique_id"] == [f"series {n}" for n in names.at]
+
+
+def test_names_without_number_are_coded() -> None:
+    """One, 256, and more than a byte or two can count."""
+    for size in (1, 256, 257, 65_537):
+        blob, names = RowsBlob(), [f"n{i}" for i in range(size)]
+        blob.add({"unique_id": Coded(names, np.arange(size)[::-1])})
+        assert next(columns_of(blob.finish()[2]))["unique_id"] == names[::-1]
+
+
+def test_blobs_of_earlier_versions_are_read() -> None:
+    """Texts as a list, numbers as their bytes, one after the other, as it was before there were planes."""
+    y, ds = np.array([1.5, np.nan, -0.0]), np.arange(3).astype("M8[D]")
+    numbers = {"ds": ["<M8[D]", ds.tobytes()], "y": ["<f8", y.tobytes()]}
+    old = {"unique_id": {"texts": ["a", None, "b"]}, **numbers}
+    piece = zlib.compress(msgspec.msgpack.encode(old), 1)
+    (back,) = columns_of(struct.pack("<I", len(piece)) + piece)
+    assert back["unique_id"] == ["a", None, "b"]
+    np.testing.assert_array_equal(back["ds"], ds)
+    assert np.asarray(back["y"]).tobytes() == y.tobytes()
+
+
 # Beside the log.
 
 
@@ -517,8 +556,8 @@ def test_overrides_are_rows_that_are_only_added(world: World) -> None:
     ]
     assert [(r.model, r.naive, r.version) for r in first] == [(10.0, 9.0, 3), (20.0, 19.0, 3)]
     other = overrides.say(about[:1], "value", 7.5, who="Bob", why="road works")
-    assert overrides.find(first[0].statement) == first
-    assert overrides.find(first[1].id) == first[1:]
+    assert [overrides.find(row.id) for row in first] == [first[:1], first[1:]]
+    assert [overrides.find(row.id, whole=True) for row in first] == [first, first]
     assert overrides.stamp() != empty
     gone = overrides.undo(first, who="Cem", why="no sale")
     assert [(r.undoes, r.who, r.why, r.value) for r in gone] == [
@@ -529,7 +568,7 @@ def test_overrides_are_rows_that_are_only_added(world: World) -> None:
     assert overrides.rows() == [*gone[::-1], *other, *first[::-1]]
     assert overrides.rows(unique_ids=["1_2"], since="2012-11-03") == [gone[1], first[1]]
     assert overrides.rows(limit=2, before=gone[1].id) == [gone[0], *other]
-    assert overrides.find(gone[0].id) == []
+    assert overrides.find(gone[0].id) == overrides.find(gone[0].id, whole=True) == []
 
 
 def test_events_are_recorded_and_requests_carried_out(world: World) -> None:

@@ -54,6 +54,25 @@ def test_a_run_keeps_parameters_metrics_and_pictures(mlflow_registry, client, na
     assert Path(path).read_bytes() == b"\x89PNG"
 
 
+def test_a_description_and_cards_stand_beside_the_run(mlflow_registry, client, name) -> None:
+    """Whoever looks at a version in MLflow reads what it is; given again, the later words count, cut where
+    its database takes no more; the model's own files stay."""
+    register(mlflow_registry, name)
+    for words in ("first", "**second** " + "x" * 6000):
+        mlflow_registry.describe(name, 1, words, {"model-card.md": words.encode()})
+    found = client.get_model_version(name, "1")
+    assert (found.description[:10], len(found.description)) == ("**second**", 5000)
+    path = mlflow.artifacts.download_artifacts(run_id=found.run_id, artifact_path="model-card.md")
+    assert Path(path).read_text().startswith("**second** x")
+    files = {item.path for item in client.list_artifacts(found.run_id)}
+    assert files == {"model", "pictures", "report.html", "model-card.md"}
+    assert mlflow_registry.load(name, 1).meta == small_content(1.0).meta
+    with pytest.raises(RegistryError, match="no version 2"):
+        mlflow_registry.describe(name, 2, "x", {})
+    with pytest.raises(RegistryError, match="no plain name"):
+        mlflow_registry.describe(name, 1, "x", {"../model-card.md": b""})
+
+
 def test_hundreds_of_parameters_and_metrics_fit(mlflow_registry, client, name) -> None:
     """More parameters and metrics than one call may carry are all kept."""
     register(

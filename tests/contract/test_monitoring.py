@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 def put(database: Database, number: int, version: int, *, kind: str = "forecast", many: bool = False) -> None:
     digest, blob = as_blob(
         ["1", "2"],
+        np.arange(2),
         np.array(["2012-11-02"] * 2, dtype="datetime64[D]"),
         {"storecast": np.array([number, -number], dtype=np.float64)},
     )
@@ -77,6 +79,19 @@ def test_answers_come_by_version_oldest_first(database: Database) -> None:
         for columns in table.columns(answer)
     ]
     assert found == [("1", [1.0]), ("", [3.0, -3.0])]
+
+
+def test_whoever_leaves_off_leaves_no_cursor_open(database: Database) -> None:
+    """Judging ends where all is heard: what is left unread is let go of (a cursor left open is a warning, and
+    a warning fails here)."""
+    for number in range(500):
+        put(database, number, 1)
+    table = AnswerTable(database)
+    answers = table.of("m", table.versions("m")[0])
+    next(answers)
+    del answers
+    gc.collect()
+    assert len(table.versions("m")) == 1
 
 
 def test_the_latest_look_is_found(database: Database) -> None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import errno
+import fcntl
 import os
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 
 from storecast.errors import BackupError, ConflictError
-from storecast.jobs.backup import back_up, chosen, restore, verify
+from storecast.jobs.backup import BackedUp, back_up, chosen, restore, verify
 from storecast.stores.backups.archive import SealedArchives
 from storecast.stores.backups.live_state import LiveState
 from storecast.stores.backups.log_copies import LogCopies
@@ -24,20 +19,23 @@ from storecast.stores.backups.registry_copies import RegistryCopies
 from storecast.stores.backups.shelves import BucketShelf, FolderShelf
 from storecast.stores.forecast_log.database import Database
 from storecast.stores.forecast_log.log import DatabaseLog
+from storecast.stores.forecast_log.records import ForecastTable
+from storecast.stores.forecast_log.spool import Spool
 from storecast.stores.forecast_log.tables import METADATA
 from storecast.stores.scratch import ScratchFolders
-from tests.cli.calls import BIN
-from tests.servers import Postgres, free_port
+from tests.log_worker import entry_of
+from tests.s3_server import SECRET, s3_server
+from tests.servers import Postgres
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ODD = "a\tb\nc\\N \\. \x7f é '"
-SECRET = "right-word"
 
 
-def state(home: Path, url: str = "") -> LiveState:
+def state(home: Path, url: str = "", *spools: Path) -> LiveState:
     home.mkdir(exist_ok=True)
     log = LogCopies(url or f"sqlite:///{home / 'forecasts.db'}")
-    return LiveState(home, log, RegistryCopies(home), told={}, trust=home / "trusted.json")
+    trust = home / "trusted.json"
+    return LiveState(home, log, RegistryCopies(home), told={}, trust=trust, spools=spools)
 
 
 def filled(url: str) -> None:
@@ -72,10 +70,10 @@ def test_a_log_comes_back(tmp_path: Path, postgres: Postgres, kind: str) -> None
     )
     filled(source)
     shelf, archives, scratch = FolderShelf(tmp_path / "shelf"), SealedArchives(), ScratchFolders(tmp_path)
-    back_up(state(tmp_path / "one", source), shelf, archives, scratch.folder, now=NOW)
+    back_up(state(tmp_path / "one", source), shelf, archives, scratch.folder, clock=lambda: NOW)
     other = state(tmp_path / "two", target)
     name = chosen(shelf)
-    assert verify(other, shelf, archives, scratch.folder, name).counts["actuals"] == 2
+    assert verify(other, shelf, archives, scratch.folder, name, clock=lambda: NOW).counts["actuals"] == 2
     restore(other, shelf, archives, scratch.folder, name)
     assert rows(target) == rows(source)
     assert len(rows(target)["actuals"]) == 2
@@ -109,7 +107,7 @@ def test_another_kind_of_database_is_refused(tmp_path: Path, postgres: Postgres)
     """Before anything is changed."""
     filled(f"sqlite:///{tmp_path / 'one' / 'forecasts.db'}")
     shelf, archives, scratch = FolderShelf(tmp_path / "shelf"), SealedArchives(), ScratchFolders(tmp_path)
-    back_up(state(tmp_path / "one"), shelf, archives, scratch.folder, now=NOW)
+    back_up(state(tmp_path / "one"), shelf, archives, scratch.folder, clock=lambda: NOW)
     with pytest.raises(BackupError, match="another kind of database"):
         restore(
             state(tmp_path / "two", postgres.new_database()), shelf, archives, scratch.folder, chosen(shelf)
@@ -129,53 +127,94 @@ def test_nothing_is_replaced_under_a_process_at_work(tmp_path: Path) -> None:
     state(home).check_free(force=True)
 
 
+def test_what_waits_in_the_spools_of_replicas_is_in_the_log_that_comes_back(tmp_path: Path) -> None:
+    """Entries that were acknowledged while the database was away, in the home's spool and in those of
+    replicas: each is in the restored log, once; what could not be read is kept beside."""
+    log = DatabaseLog(f"sqlite:///{tmp_path / 'one' / 'forecasts.db'}", tmp_path / "one" / "spool")
+    log.start()
+    entries = [entry_of(log, number) for number in range(5)]
+    log.submit(entries[0]).result(20)
+    log.close()
+    replicas = [tmp_path / name / "spool" for name in ("replica-1", "replica-2")]
+    waiting = {tmp_path / "one" / "spool": entries[1:2], replicas[0]: entries[:3], replicas[1]: entries[3:]}
+    for folder, some in waiting.items():
+        spool = Spool(folder, "the-same-name", limit=1 << 20)
+        spool.append(some)
+        spool.close()
+    (replicas[1] / "parked.jsonl").write_text("{}\n")
+    shelf, archives, scratch = FolderShelf(tmp_path / "shelf"), SealedArchives(), ScratchFolders(tmp_path)
+    back_up(state(tmp_path / "one", "", *replicas), shelf, archives, scratch.folder, clock=lambda: NOW)
+    restore(state(tmp_path / "two"), shelf, archives, scratch.folder, chosen(shelf))
+    database = Database(f"sqlite:///{tmp_path / 'two' / 'forecasts.db'}")
+    assert list(ForecastTable(database).each()) == entries
+    database.close()
+    assert [path.name for path in (tmp_path / "two" / "spool").iterdir()] == ["r2-parked-restored.jsonl"]
+
+
+def test_a_replica_is_heard_of(tmp_path: Path) -> None:
+    """Whose spool is not there is named, and no backup made without it; one that is at work holds up a
+    restore, as the home's own does."""
+    shelf, scratch = FolderShelf(tmp_path / "shelf"), ScratchFolders(tmp_path)
+    place = tmp_path / "replica" / "spool"
+    known = state(tmp_path / "home", "", place)
+    with pytest.raises(BackupError, match="spool is not there"):
+        back_up(known, shelf, SealedArchives(), scratch.folder, clock=lambda: NOW)
+    assert shelf.listing() == []
+    spool = Spool(place, "busy", limit=1 << 20)
+    with pytest.raises(ConflictError, match="at work"):
+        known.check_free(force=True)
+    spool.close()
+    known.check_free(force=True)
+
+
+def test_answers_wait_where_the_restore_may_not_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica's spools are mounted to be read alone: one left behind holds up no restore, one whose
+    process lives does, by whichever word the file system has for it."""
+    place, real = tmp_path / "replica" / "spool", os.open
+
+    def read_alone(path: str, flags: int, *arguments: int, **named: int) -> int:
+        if Path(path).is_relative_to(place) and flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return real(path, flags, *arguments, **named)
+
+    spool = Spool(place, "busy", limit=1 << 20)
+    (place / "left.spool").write_bytes(b"")
+    known = state(tmp_path / "home", "", place)
+    monkeypatch.setattr(os, "open", read_alone)
+    with pytest.raises(ConflictError, match="at work") as held:
+        known.check_free(force=True)
+    assert "busy.spool" in str(held.value)
+    spool.close()
+    assert [path.name for path in place.iterdir()] == ["left.spool"]
+    known.check_free(force=True)
+
+    def denied(handle: int, how: int) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(fcntl, "flock", denied)
+    with pytest.raises(ConflictError, match="at work"):
+        known.check_free(force=True)
+
+
 def test_old_backups_are_removed_and_the_latest_stay(tmp_path: Path) -> None:
     """So many as are asked for, the new one among them; without a number all."""
     shelf, scratch = FolderShelf(tmp_path / "shelf"), ScratchFolders(tmp_path)
-    make = partial(back_up, state(tmp_path / "home"), shelf, SealedArchives(), scratch.folder)
+
+    def make(second: int, keep: int | None = None) -> BackedUp:
+        now, home = NOW.replace(second=second), state(tmp_path / "home")
+        return back_up(home, shelf, SealedArchives(), scratch.folder, clock=lambda: now, keep=keep)
+
     for second in range(4):
-        make(now=NOW.replace(second=second))
+        make(second)
     assert len(shelf.listing()) == 4
-    done = make(now=NOW.replace(second=9), keep=2)
+    done = make(9, keep=2)
     assert [item.name for item in shelf.listing()] == [
         "storecast-20260301T000003.000000Z.backup",
         "storecast-20260301T000009.000000Z.backup",
     ]
     assert len(done.removed) == 3
-
-
-@contextmanager
-def s3(folder: Path) -> Iterator[str]:
-    """A server that checks signatures; its address."""
-    folder.mkdir()
-    ports = {f"-{name}": str(free_port()) for name in ("master.port", "volume.port", "filer.port", "s3.port")}
-    ports |= {f"{name}.grpc": str(free_port()) for name in ports}
-    credentials = [{"accessKey": "shop", "secretKey": SECRET}]
-    identity = {"name": "shop", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List"]}
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    options = [f"{name}={value}" for name, value in ports.items()]
-    program = [str(BIN / "weed"), "server", "-ip=127.0.0.1", f"-dir={folder}", "-s3", "-filer"]
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(
-            [*program, f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=64", *options],
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-        )
-    try:
-        url, deadline = f"http://127.0.0.1:{ports['-s3.port']}", time.monotonic() + 90
-        while True:
-            assert process.poll() is None, (folder / "log").read_text(errors="replace")[-2000:]
-            assert time.monotonic() < deadline, "S3 did not start"
-            try:
-                if httpx.get(url, trust_env=False).status_code < 500:
-                    break
-            except httpx.HTTPError:
-                time.sleep(0.2)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def test_backups_in_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +223,7 @@ def test_backups_in_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "shop")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with s3(tmp_path / "s3") as url:
+    with s3_server(tmp_path / "s3") as url:
         import boto3
 
         client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
@@ -208,8 +247,9 @@ def test_backups_in_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         home, scratch = tmp_path / "home", ScratchFolders(tmp_path)
         filled(f"sqlite:///{home / 'forecasts.db'}")
         archives = SealedArchives(bytes(32))
-        name = back_up(state(home), shelf, archives, scratch.folder, now=NOW).stored.name
-        assert verify(state(home), shelf, archives, scratch.folder, name).counts["actuals"] == 2
+        name = back_up(state(home), shelf, archives, scratch.folder, clock=lambda: NOW).stored.name
+        tried = verify(state(home), shelf, archives, scratch.folder, name, clock=lambda: NOW)
+        assert tried.counts["actuals"] == 2
         shelf.remove("a1.backup")
         assert [item.name for item in shelf.listing()] == [name]
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong-word")

@@ -9,7 +9,8 @@ import uuid
 import pytest
 
 from storecast.errors import SetupError
-from storecast.stores.cache import MemoryCache, RedisCache, SharedRedis
+from storecast.stores.cache import MemoryCache, RedisCache
+from storecast.stores.shared_redis import SharedRedis
 from tests.servers import Redis, redis_server
 
 

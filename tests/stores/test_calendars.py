@@ -45,6 +45,16 @@ def test_moving_holidays_are_known_as_such() -> None:
     assert str(rules["Easter Monday"].date(2026)) == "2026-04-06"
 
 
+def test_holidays_by_the_moon_move() -> None:
+    """Those of Turkey wander through the year, and their days to come are those of one holiday."""
+    rules = {rule.name: rule for rule in country_calendar("TR").rules}
+    assert not [name for name in rules if "estimated" in name or "observed" in name]
+    assert str(rules["Eid al-Fitr"].date(2024)) == "2024-04-10"
+    assert rules["Eid al-Fitr"].date(2040) is not None
+    for rule in rules.values():
+        assert (rule.moves, rule.snaps) == (rule.name.startswith("Eid"), False), rule.name
+
+
 def test_subdivisions_have_holidays_of_their_own() -> None:
     """Bavaria keeps Epiphany, Germany as a whole does not; case does not matter."""
     assert "Epiphany" in {rule.name for rule in country_calendar("de-by").rules}

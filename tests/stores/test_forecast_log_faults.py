@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +21,8 @@ import pytest
 from storecast.errors import LogError
 from storecast.ports import Entry
 from storecast.ports.records import Actual
-from storecast.stores.forecast_log import Database, DatabaseLog
+from storecast.stores.forecast_log import Database, DatabaseLog, sinks
+from storecast.stores.forecast_log import database as database_module
 from storecast.stores.forecast_log.actuals import ActualsTable
 from storecast.stores.forecast_log.scenarios import ScenarioTable
 from tests.log_disk import on_a_small_disk
@@ -141,6 +143,16 @@ def test_postgres_stopped_and_started_under_load(server: Postgres, tmp_path: Pat
     assert spools(tmp_path) == []
 
 
+def test_a_log_that_nobody_writes_to_notices_too(server: Postgres, tmp_path: Path) -> None:
+    """Whoever watches hears of a database that is away before the first answer has to wait for it."""
+    with opened(server.new_database(), tmp_path) as log:
+        assert log.trouble() is None
+        server.stop()
+        wait_for(log.trouble)
+        server.start()
+        wait_for(lambda: log.trouble() is None)
+
+
 def test_postgres_that_hangs_is_left_alone(server: Postgres, tmp_path: Path) -> None:
     """Where a write gets no answer its connection is cut: a few seconds, then the spool takes over."""
     url = server.new_database()
@@ -154,6 +166,39 @@ def test_postgres_that_hangs_is_left_alone(server: Postgres, tmp_path: Path) -> 
             load.more(50, "committed")
         assert load.failures == []
     assert sorted(stored(url)) == sorted(load.acknowledged)
+
+
+def test_a_worker_that_stands_still_holds_nothing_for_long(
+    server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the middle of a transaction it loses that, and what waited for its locks goes on."""
+    monkeypatch.setattr(sinks, "_PATIENCE", "500ms")
+    url = server.new_database()
+    with opened(url, tmp_path) as log:
+        halted = sinks._PostgresSink(log.database)
+        entry = entry_of(log)
+        halted._connection.execute("BEGIN")
+        halted.insert([entry])
+        with psycopg.connect(url) as other:  # as a migration does
+            other.execute("SET lock_timeout = '20s'")
+            other.execute("LOCK TABLE forecasts IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+            halted.insert([entry_of(log, 1)])
+        halted.close()
+        assert stored(url) == []
+        assert log.submit(entry).result(10) == "committed"
+
+
+def test_both_ends_of_a_connection_ask_whether_the_other_is_there(server: Postgres) -> None:
+    """A host that is lost says no goodbye: the server drops what it held after seconds, as we do."""
+    database = Database(server.new_database())
+    try:
+        with database.read() as connection:
+            names = ("idle", "interval", "count")
+            told = [connection.exec_driver_sql(f"SHOW tcp_keepalives_{name}").scalar() for name in names]
+        assert told == ["5", "2", "3"]
+    finally:
+        database.close()
 
 
 def test_a_log_starts_without_its_database(server: Postgres, tmp_path: Path) -> None:
@@ -443,3 +488,53 @@ def test_closing_writes_what_waits(tmp_path: Path) -> None:
     assert stored(url) == [entry.id for entry in made]
     with pytest.raises(LogError, match="closed"):
         log.submit(made[0])
+
+
+def _asked(database: Database, question: str = "SELECT 1") -> object:
+    with database.read() as connection:
+        return connection.exec_driver_sql(question).scalar()
+
+
+def test_a_read_of_a_server_that_hangs_ends(server: Postgres) -> None:
+    """Who answers others waits for a stopped database for as long as it said, new connections included; when
+    the database is back it is asked as before."""
+    database = Database(server.new_database(), patience=0.5)
+    try:
+        assert _asked(database) == 1
+        server.pause()
+        with ThreadPoolExecutor(2) as threads:
+            for _ in range(2):
+                for reader in [threads.submit(_asked, database) for _ in range(2)]:
+                    with pytest.raises(LogError, match="does not answer"):
+                        reader.result(20)
+            server.resume()
+            wait_for(server.answers)
+            assert threads.submit(_asked, database).result(20) == 1
+    finally:
+        server.resume()
+        database.close()
+
+
+def test_what_takes_long_is_ended_at_both_ends_or_not_at_all(server: Postgres) -> None:
+    """A statement that is slow is ended by the server where there is a limit; without one, as a backup reads,
+    and while the schema is brought up, it takes its time."""
+    url = server.new_database()
+    patient, hasty = Database(url), Database(url, patience=0.3)
+    try:
+        assert _asked(patient, "SELECT 1 FROM pg_sleep(3)") == 1
+        with pytest.raises(LogError, match="does not answer") as refused:
+            _asked(hasty, "SELECT 1 FROM pg_sleep(60)")
+        assert "statement timeout" in str(refused.value.found)
+        with psycopg.connect(url) as other:  # as another process's migration does
+            other.execute(f"SELECT pg_advisory_xact_lock({database_module._MIGRATING})")
+            with ThreadPoolExecutor(1) as threads:
+                waiting = threads.submit(hasty.ensure_schema)
+                time.sleep(3)
+                assert not waiting.done()
+                other.rollback()
+                waiting.result(60)
+        with pytest.raises(LogError):  # the limit is back
+            _asked(hasty, "SELECT 1 FROM pg_sleep(60)")
+    finally:
+        patient.close()
+        hasty.close()

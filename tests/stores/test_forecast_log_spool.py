@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from storecast.errors import LogError
 from storecast.ports import Entry
 from storecast.stores.forecast_log import DatabaseLog
-from storecast.stores.forecast_log.spool import Spool, count, left_behind, park, records
+from storecast.stores.forecast_log.spool import Spool, count, left_behind, records
 
 ENTRY = Entry("id", 1, "forecast", "k", "m", 2, "d", "1_1", 1, "{}", "{}", "{}", 9)
 # Contents that look like the file's own magic word are the unkindest.
@@ -151,12 +151,3 @@ def test_a_damaged_spool_is_replayed_and_kept(tmp_path: Path, hit: int | None) -
     log.close()
     assert found == [f"id {number}" for number in range(5) if number != hit]
     assert [path.name for path in folder.iterdir()] == ([] if hit is None else ["old.damaged"])
-
-
-def test_an_entry_set_aside_is_on_disk(tmp_path: Path) -> None:
-    """Lines of JSON with the reason; a blob is in base64; earlier lines stay."""
-    park(tmp_path, ENTRY, "too long")
-    park(tmp_path, ENTRY._replace(rows_blob=b"\x00\xff"), "other")
-    lines = (tmp_path / "parked.jsonl").read_text().splitlines()
-    assert '"why":"too long"' in lines[0]
-    assert '"rows_blob":"AP8="' in lines[1]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storecast.ports.cache import Limit
-from storecast.stores.cache import SharedRedis
 from storecast.stores.limits import MemoryLimiter, RedisLimiter
+from storecast.stores.shared_redis import SharedRedis
 from tests.servers import Redis, redis_server
 from tests.stores.test_cache import Clock
 

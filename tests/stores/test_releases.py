@@ -117,6 +117,16 @@ def test_rollback_goes_back_one_by_one(shop: Shop) -> None:
     assert shop.serving() == 1
 
 
+def test_a_rollback_takes_back_what_it_names(shop: Shop) -> None:
+    """Who asks for the same once more, or at the same time as another, goes back no further."""
+    for number in (1, 2, 3):
+        shop.publish(number)
+    assert shop.folder.rollback(who="Bob", why="bad week", undo=3).version == 2
+    with pytest.raises(ArtifactError, match="version 3 serves no more"):
+        shop.folder.rollback(who="Ann", why="bad week", undo=3)
+    assert shop.serving() == 2
+
+
 def test_rollback_of_nothing_is_refused(shop: Shop) -> None:
     """An empty release folder has nothing to go back to, and says what to do."""
     with pytest.raises(ArtifactError, match="no earlier version") as caught:

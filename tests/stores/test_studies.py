@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from storecast.errors import ConflictError
+from storecast.errors import ConflictError, SetupError
 from storecast.forecasting.tuning import Knob
 from storecast.stores.studies import OptunaStudies
 from tests.needs import ROOT
@@ -92,6 +92,30 @@ def test_there_is_no_study_before_the_first(studies: OptunaStudies) -> None:
     """Asking for one that is not there makes none."""
     assert studies.tried("none") == []
     assert studies.facts("none") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "where", "found"),
+    [
+        ("sqlite:////nonexistent/a.db", "sqlite:////nonexistent/a.db", "unable to open"),
+        ("sqlite:///{folder}/text.db", "text.db", "not a database"),
+        ("postgresql+psycopg://me:secret@127.0.0.1:1/x", "me:***@127.0.0.1:1", "refused"),
+        ("postgresql+psycopg://me:secret@127.0.0.1:port/x", "postgresql+psycopg", "port"),
+        ("nosql://me:secret@host/x", "nosql://me:***@host", "nosql"),
+        ("secret", "secret", "parse"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_refused(tmp_path: Path, url: str, where: str, found: str) -> None:
+    """Whatever is asked of it: the URL without its password, what the driver says, and the remedy."""
+    (tmp_path / "text.db").write_text("no database at all\n" * 50, encoding="utf-8")
+    studies = OptunaStudies(url.format(folder=tmp_path))
+    for ask in (studies.tried, studies.facts, lambda name: search(studies, name)):
+        with pytest.raises(SetupError, match="studies' database") as told:
+            ask("bowl")
+        assert where in told.value.where
+        assert found in told.value.found
+        assert "STORECAST_STUDIES_URL" in told.value.remedy
+        assert ":secret" not in str(told.value)
 
 
 def test_what_is_given_up_is_not_carried_through(studies: OptunaStudies) -> None:

@@ -71,6 +71,11 @@ class Registry(Protocol):
         """Track a run and register its artifact as the next version of ``name``, alias ``challenger``."""
         ...
 
+    def describe(self, name: str, version: int, text: str, files: Mapping[str, bytes]) -> None:
+        """Give ``version`` the description ``text`` (Markdown), and its run ``files`` by path; what was there
+        is replaced."""
+        ...
+
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions of ``name``, newest first; empty where the name is unknown."""
         ...

@@ -17,12 +17,14 @@ class ArtifactContent:
     """What one fitted forecaster is made of: data only, nothing that could run.
 
     ``arrays``: numbers, booleans, dates or fixed-width text; ``texts``: whole text files by name
-    (LightGBM models); ``meta``: a JSON object (configuration, metrics, data hash, code version).
+    (LightGBM models); ``meta``: a JSON object (configuration, metrics, data hash, code version);
+    ``signed_by``: id of the key of the folder's signature as it was read, "" where there is none.
     """
 
     arrays: Mapping[str, NDArray[np.generic]]
     texts: Mapping[str, str] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    signed_by: str = ""
 
 
 class ArtifactStore(Protocol):

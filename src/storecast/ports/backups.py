@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
-__all__ = ["Archives", "Contents", "Piece", "Shelf", "State", "Stored"]
+__all__ = ["Archives", "BackupRun", "BackupRuns", "Contents", "Piece", "Shelf", "State", "Stored"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,32 @@ class Stored:
     size: int
 
 
+@dataclass(frozen=True)
+class BackupRun:
+    """One attempt to make a backup (``kind`` "create") or to restore it for a trial ("verify"): ``at`` which
+    it ended, in microseconds since 1970, UTC, after how many ``seconds``; the archive's ``name`` and ``size``
+    in bytes, as far as it came; ``failure``: why it ended, empty where all went well."""
+
+    at: int
+    kind: str
+    name: str
+    size: int
+    seconds: float
+    failure: str
+
+
+class BackupRuns(Protocol):
+    """What came of backups, for whoever asks the service."""
+
+    def record(self, run: BackupRun) -> bool:
+        """Write one down. False where that cannot be: a backup is none the worse for it."""
+        ...
+
+    def latest(self, kind: str, *, good: bool = False) -> BackupRun | None:
+        """The last one, or the last that went well; None where there was none. Raises ``LogError``."""
+        ...
+
+
 class State(Protocol):
     """All that a backup keeps: forecast log, registry, release folder, trust list, settings."""
 
@@ -62,6 +88,11 @@ class State(Protocol):
 
     def replace(self, folder: str, about: Mapping[str, Any]) -> None:
         """Put the files of ``folder`` in the place of what is here: all of them, or none."""
+        ...
+
+    def fill(self, folder: str, about: Mapping[str, Any]) -> None:
+        """Put back what the registry lacks of the versions in ``folder``, and nothing else; others may be at
+        work meanwhile. Raises ``BackupError`` where this registry takes no single versions."""
         ...
 
 

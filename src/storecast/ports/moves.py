@@ -10,7 +10,7 @@ from storecast.forecasting.promotion import Move, Span, spans, within
 from storecast.ports.records import ModelEvents
 from storecast.ports.releases import ReleaseInfo
 
-__all__ = ["served_on"]
+__all__ = ["replaced_at", "served", "served_on"]
 
 _PAGE = 500
 
@@ -32,20 +32,34 @@ def _written(events: ModelEvents, model: str) -> Iterator[Move]:
         before = page[-1].id
 
 
+def replaced_at(info: ReleaseInfo, version: int) -> int:
+    """When ``version`` last stopped serving, as the pointer ``info`` knows it, else when the one that serves
+    took over; microseconds since 1970."""
+    at = info.published_at
+    for publication in info.recent:
+        if publication.replaced == version:
+            at = publication.at
+    return int(datetime.fromisoformat(at).timestamp() * 1e6)
+
+
 def served_on(day: str, events: ModelEvents, model: str, now: ReleaseInfo | None) -> list[Span]:
     """What served of ``model`` on ``day`` (YYYY-MM-DD, UTC) or at that moment (ISO 8601), oldest first.
 
     ``now``: the pointer, for what no follower has written down yet. Raises RequestError for another text,
     LogError where the database is away.
     """
-    first, until = _bounds(day)
+    return within(served(events, model, now), *_bounds(day))
+
+
+def served(events: ModelEvents, model: str, now: ReleaseInfo | None) -> list[Span]:
+    """All that served of ``model``, oldest first; likewise."""
     written = list(_written(events, model))
     last = max((move.at for move in written), default="")
     fresh = [
         Move(_iso(datetime.fromisoformat(p.at)), p.kind, p.version, p.digest, p.who, p.why, p.share)
         for p in (now.recent if now is not None else ())
     ]
-    return within(spans([*written, *(move for move in fresh if move.at > last)]), first, until)
+    return spans([*written, *(move for move in fresh if move.at > last)])
 
 
 def _bounds(day: str) -> tuple[str, str]:

@@ -173,8 +173,8 @@ class Overrides(Protocol):
         """Take back each of ``rows``; raises ``ConflictError`` where one is undone already."""
         ...
 
-    def find(self, key: str) -> list[Override]:
-        """The row with this id, or all rows of the statement with it; without undos."""
+    def find(self, key: str, *, whole: bool = False) -> list[Override]:
+        """The row with this id, none where it is an undo; ``whole``: all rows that were said with it."""
         ...
 
     def stamp(self) -> object:
@@ -195,10 +195,11 @@ class Overrides(Protocol):
 
 @dataclass(frozen=True)
 class ModelEvent:
-    """A move of the champion, or of a trial beside it, done or asked for.
+    """A move of the champion, or of a trial beside it, done or asked for, or a change of what is trusted.
 
     ``kind``: ``promote``, ``overrule``, ``rollback``, ``shadow``, ``canary``, ``canary-stopped``,
-    ``canary-breach`` or what else is worth recording of a model; ``state``: ``requested``, ``running``,
+    ``canary-breach``, ``version-revoked``, ``key-revoked``, ``key-rotated`` or what else is worth recording
+    of a model; ``state``: ``requested``, ``running``,
     ``done`` or ``failed`` (then ``error`` says why); ``share``: of the series that a canary answers; ``at``:
     when it happened, or was asked for; ``finished``: when it happened, or was carried out.
     """
@@ -244,10 +245,11 @@ class ModelEvents(Protocol):
         *,
         who: str,
         why: str,
+        from_version: int | None = None,
         to_version: int | None = None,
         share: float | None = None,
     ) -> ModelEvent:
-        """Write down what is asked for."""
+        """Write down what is asked for; ``from_version``: what is to be taken back, if that stands still."""
         ...
 
     def claim(self, worker: str, *, lease: float) -> ModelEvent | None:

@@ -8,7 +8,9 @@ from typing import Protocol
 
 from storecast.ports.artifacts import ArtifactContent, ModelVersion
 
-__all__ = ["Earlier", "Published", "ReleaseInfo", "Releases", "Trial"]
+__all__ = ["OVERRULED", "Earlier", "Published", "ReleaseInfo", "Releases", "Trial"]
+
+OVERRULED = "against the gate: "  # how the reason of a move begins that the gate had refused
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Trial:
     who: str
     why: str
     at: str
+
+    @property
+    def overruled(self) -> bool:
+        """Whether whoever began it has answered for a version that the gate refused."""
+        return self.kind == "canary" and self.why.startswith(OVERRULED)
 
 
 @dataclass(frozen=True)
@@ -129,8 +136,9 @@ class Releases(Protocol):
         one that began at ``since``."""
         ...
 
-    def rollback(self, *, who: str, why: str) -> ReleaseInfo:
-        """Point to what served before, as it lies in the folder; the registry is not asked."""
+    def rollback(self, *, who: str, why: str, undo: int | None = None) -> ReleaseInfo:
+        """Point to what served before, as it lies in the folder; the registry is not asked. ``undo``: the
+        version that is to serve no more; ``ArtifactError`` where it does not serve any more."""
         ...
 
     def heard(self, alias: int | None, after: ReleaseInfo) -> ReleaseInfo | None:

@@ -18,7 +18,7 @@ Objective = Callable[
 
 
 class Studies(Protocol):
-    """Searches by name."""
+    """Searches by name; all raise ``SetupError`` where what keeps them cannot be opened, read or written."""
 
     def search(
         self,

@@ -38,7 +38,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*", re.ASCII)
 _MAX_NAME = 120
 _ReadArray = Callable[[str], NDArray[np.generic]]
 _ReadText = Callable[[str], str]
-_Opened = tuple[Manifest, _ReadArray, _ReadText, Callable[[], Iterator[tuple[str, bytes]]]]
+_Opened = tuple[Manifest, _ReadArray, _ReadText, Callable[[], Iterator[tuple[str, bytes]]], str]
 _MAGIC = b"\x93NUMPY\x01\x00"
 # what numpy writes for a plain array, matched instead of evaluated
 _HEADER = re.compile(
@@ -101,16 +101,17 @@ class ArtifactFolders:
         one. Arrays are views of the bytes that were hashed and therefore read-only. Raises
         ``ArtifactError`` on anything missing, extra, linked, resized, altered or unknown.
         """
-        with _opened(folder, digest, self._trust) as (manifest, array, text, _):
+        with _opened(folder, digest, self._trust) as (manifest, array, text, _, signer):
             return ArtifactContent(
                 arrays={name: array(name) for name in manifest.arrays},
                 texts={name: text(name) for name in manifest.texts},
                 meta=manifest.meta,
+                signed_by=signer,
             )
 
     def check(self, folder: str, digest: str | None = None) -> None:
         """Refuse what ``load`` would refuse, with no more than one file in memory."""
-        with _opened(folder, digest, self._trust) as (manifest, array, text, _):
+        with _opened(folder, digest, self._trust) as (manifest, array, text, _, _):
             for name in manifest.arrays:
                 array(name)
             for name in manifest.texts:
@@ -119,7 +120,7 @@ class ArtifactFolders:
     def copy(self, folder: str, target: str, digest: str | None = None) -> None:
         """Copy ``folder`` byte for byte as ``target``, whole or not at all; what is written is what was
         checked. Refuses what ``load`` and ``save`` refuse."""
-        with _opened(folder, digest, self._trust) as (_, _, _, raw):
+        with _opened(folder, digest, self._trust) as (_, _, _, raw, _):
             write_folder(Path(target), raw())
 
     def admit(self, folder: str, digest: str) -> None:
@@ -129,26 +130,26 @@ class ArtifactFolders:
                 _signed(files, self._trust, digest)
 
 
-def _signed(files: FolderReader, trust: Trust | None, digest: str | None) -> dict[str, bytes]:
-    """The manifest's bytes, and the signature's where there is one; what is not trusted is refused unread."""
+def _signed(files: FolderReader, trust: Trust | None, digest: str | None) -> tuple[dict[str, bytes], str]:
+    """The manifest's bytes, and the signature's where there is one, and whose it is; what is not trusted is
+    refused unread."""
     where = str(files.root / MANIFEST)
     if trust is not None and digest is not None:
         trust.check_digest(digest, where)
     head = {MANIFEST: files.read(MANIFEST, limit=MAX_BYTES)}
     if files.holds(SIGNATURE):
         head[SIGNATURE] = files.read(SIGNATURE, limit=SIGNATURE_BYTES)
-    if trust is not None:
-        trust.check(head[MANIFEST], head.get(SIGNATURE), where)
-    return head
+    signer = "" if trust is None else trust.check(head[MANIFEST], head.get(SIGNATURE), where)
+    return head, signer
 
 
 @contextmanager
 def _opened(folder: str, digest: str | None, trust: Trust | None) -> Iterator[_Opened]:
-    """The manifest of a folder whose listing is right, and how to read its arrays and texts, and all its
-    files as they are, checked."""
+    """The manifest of a folder whose listing is right, how to read its arrays and texts, and all its files as
+    they are, checked; and who signed it."""
     root = Path(folder)
     with FolderReader(root) as files:
-        head = _signed(files, trust, digest)
+        head, signer = _signed(files, trust, digest)
         manifest, found = parse(head[MANIFEST], str(root / MANIFEST))
         if trust is not None and digest is None:
             trust.check_digest(found, str(root / MANIFEST))
@@ -178,6 +179,7 @@ def _opened(folder: str, digest: str | None, trust: Trust | None) -> Iterator[_O
                 _checked(files, texts[name], manifest.texts[name]), str(root / texts[name])
             ),
             raw,
+            signer,
         )
 
 

@@ -5,23 +5,16 @@ Redis may be slow, dead or empty at any time: then answers are computed, and nob
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
 
-from storecast.errors import SetupError
+from storecast.stores.shared_redis import SharedRedis
 
-__all__ = ["MemoryCache", "RedisCache", "SharedRedis"]
+__all__ = ["MemoryCache", "RedisCache"]
 
 _PREFIX = "storecast:"
-_TIMEOUT = 0.1  # seconds for one call: beyond it an answer is computed sooner than fetched
-_CONNECTIONS = 32
-_REST = 1.0  # seconds without Redis after a failure
-
-Result = TypeVar("Result")
 
 
 class MemoryCache:
@@ -80,57 +73,6 @@ class MemoryCache:
         """See ``ports.cache.Cache.close``."""
         self._kept.clear()
         self.size = 0
-
-
-class SharedRedis:
-    """A connection pool that fails open: ``call`` gives None where Redis does not answer in time, and
-    leaves it alone for a second. ``failures`` counts; ``alive`` is what the last call found."""
-
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        from redis.asyncio import BlockingConnectionPool, Redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-
-        try:
-            pool = BlockingConnectionPool.from_url(
-                url,
-                max_connections=_CONNECTIONS,
-                timeout=_TIMEOUT,
-                socket_timeout=_TIMEOUT,
-                socket_connect_timeout=_TIMEOUT,
-                retry=Retry(NoBackoff(), 0),
-            )
-        except ValueError as error:
-            raise SetupError(
-                "this is no Redis URL", expected="redis://host:6379/0", remedy="correct the URL"
-            ) from error
-        self.client: Any = Redis(connection_pool=pool)
-        self._clock = clock
-        self._not_before = float("-inf")
-        self.failures = 0
-        self.alive = True
-
-    async def call(self, action: Callable[[Any], Awaitable[Result]]) -> Result | None:
-        """``action`` on the client within the time limit; None where that fails."""
-        from redis.exceptions import RedisError
-
-        if self._clock() < self._not_before:
-            return None
-        try:
-            async with asyncio.timeout(_TIMEOUT):
-                result = await action(self.client)
-        except (RedisError, OSError, TimeoutError):
-            self.failures += 1
-            self.alive = False
-            self._not_before = self._clock() + _REST
-            return None
-        self.alive = True
-        return result
-
-    async def close(self) -> None:
-        """End the connections."""
-        await self.client.aclose()
-        await self.client.connection_pool.disconnect()
 
 
 class RedisCache:

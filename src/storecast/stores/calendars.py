@@ -38,8 +38,9 @@ def country_calendar(country: str) -> Calendar:
     dates: dict[str, list[np.datetime64]] = {}
     for day, names in sorted(days.items()):
         for name in names.split("; "):
-            if "(observed)" not in name:
-                dates.setdefault(name, []).append(np.datetime64(day, "D"))
+            if "(observed" not in name:
+                known = name.removesuffix(" (estimated)")  # by the moon: the same holiday, its day to be told
+                dates.setdefault(known, []).append(np.datetime64(day, "D"))
     return Calendar.from_dates(country.upper(), {name: np.array(found) for name, found in dates.items()})
 
 

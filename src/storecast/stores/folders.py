@@ -12,18 +12,11 @@ from types import TracebackType
 from typing import Self
 
 from storecast.errors import ArtifactError
+from storecast.stores.disk import sync_folder
 
 __all__ = ["FolderReader", "write_folder"]
 
 _REMEDY = "take the version from the registry again, or train and register a new one"
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_folder(target: Path, files: Iterable[tuple[str, bytes]]) -> None:
@@ -49,12 +42,12 @@ def write_folder(target: Path, files: Iterable[tuple[str, bytes]]) -> None:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-            _sync(partial)
+            sync_folder(partial)
             os.rename(partial, target)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        _sync(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise ArtifactError(
             "the model folder could not be written",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from storecast.ports.cache import Limit
-from storecast.stores.cache import SharedRedis
+from storecast.stores.shared_redis import SharedRedis
 
 __all__ = ["MemoryLimiter", "RedisLimiter"]
 

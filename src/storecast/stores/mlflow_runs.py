@@ -17,9 +17,11 @@ from storecast.stores.registry_pyfunc import DATA
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import RegisteredModel
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 __all__ = [
+    "CREATED",
+    "DIGEST",
     "create_version",
     "experiment",
     "fetch",
@@ -27,10 +29,13 @@ __all__ = [
     "metrics_of",
     "registered_model",
     "set_alias",
+    "versions_of",
     "write_files",
 ]
 
 T = TypeVar("T")
+DIGEST = "storecast.digest"  # tag of a version: the digest of its artifact
+CREATED = "storecast.created"  # tag of a version that was put back from a backup: when it was made, ISO time
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*", re.ASCII)
 _BATCH = 100  # of parameters or metrics in one call, the servers' limit
 
@@ -89,6 +94,16 @@ def create_version(client: MlflowClient, name: str, source: str, run_id: str, ta
             raise
     made = client.create_model_version(name, source, run_id, tags=dict(tags), await_creation_for=60)
     return str(made.version)
+
+
+def versions_of(client: MlflowClient, name: str) -> list[ModelVersion]:
+    """All versions of ``name``, in no order; empty where the name is unknown."""
+    found: list[ModelVersion] = []
+    token: str | None = None
+    while token is None or token:
+        page = client.search_model_versions(f"name='{name}'", page_token=token)
+        found, token = [*found, *page], page.token or ""
+    return found
 
 
 def set_alias(client: MlflowClient, name: str, alias: str, version: str) -> None:

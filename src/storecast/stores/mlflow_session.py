@@ -175,7 +175,18 @@ def _check_answer(uri: str, timeout: float) -> None:
 def _ask_server(uri: str, timeout: float) -> None:
     import requests  # with the proxies and certificates that MLflow's own calls will use
 
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
+        trust: str | bool = False
+    else:
+        trust = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True
+    address = uri.rstrip("/") + "/health"
     try:
-        requests.get(uri.rstrip("/") + "/health", timeout=timeout, allow_redirects=False).close()
-    except requests.exceptions.SSLError:
-        return  # it answers; what to trust is MLflow's setting and MLflow's message
+        requests.get(address, timeout=timeout, allow_redirects=False, verify=trust).close()
+    except requests.exceptions.SSLError as error:
+        raise RegistryError(
+            "the model registry's certificate is not trusted",
+            where=shown(uri),
+            expected="a certificate for this address, signed by a trusted authority",
+            found=shown(" ".join(str(error).split()))[:300],
+            remedy="name the authority's file by MLFLOW_TRACKING_SERVER_CERT_PATH, or correct the address",
+        ) from error

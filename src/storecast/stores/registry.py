@@ -14,6 +14,7 @@ from storecast.errors import RegistryError
 from storecast.ports import ArtifactContent, ModelVersion, Move
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.mlflow_runs import (
+    DIGEST,
     create_version,
     experiment,
     fetch,
@@ -21,6 +22,7 @@ from storecast.stores.mlflow_runs import (
     metrics_of,
     registered_model,
     set_alias,
+    versions_of,
     write_files,
 )
 from storecast.stores.mlflow_session import (
@@ -32,6 +34,7 @@ from storecast.stores.mlflow_session import (
     sqlite_uri,
     translated,
 )
+from storecast.stores.mlflow_versions import CHALLENGER, CHAMPION, as_ours, champion_of, describe
 from storecast.stores.registry_pyfunc import DATA, write_model_files
 from storecast.stores.serving_history import check_name, check_words, move_tag, moves_in, served
 
@@ -43,8 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["MlflowRegistry"]
 
 T = TypeVar("T")
-CHAMPION, CHALLENGER = "champion", "challenger"
-_DIGEST = "storecast.digest"
 
 
 class MlflowRegistry:
@@ -100,7 +101,7 @@ class MlflowRegistry:
             tempfile.TemporaryDirectory(prefix="storecast-") as staging,
         ):
             model, extra = Path(staging, "model"), Path(staging, "files")
-            tags[_DIGEST] = digest = folders.save(content, str(model / DATA))
+            tags[DIGEST] = digest = folders.save(content, str(model / DATA))
             write_files(extra, files)
             write_model_files(model, digest, self._loader_module)
             client = self._client
@@ -120,25 +121,27 @@ class MlflowRegistry:
                 client.set_terminated(run.run_id, status)
             return self._version(name, int(version))
 
+    def describe(self, name: str, version: int, text: str, files: Mapping[str, bytes]) -> None:
+        """Give ``version`` the description ``text``, and its run ``files`` by path; those that were there
+        are replaced."""
+        with self._translated(f"version {version} of {name} was not described"):
+            describe(self._client, self._find(name, version), text, files)
+
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions of ``name``, newest first; empty where the name is unknown."""
         with self._translated(f"the versions of {name} could not be listed"):
             model = self._model(name)
             if model is None:
                 return []
-            found: list[MlflowVersion] = []
-            token: str | None = None
-            while token is None or token:
-                page = self._client.search_model_versions(f"name='{name}'", page_token=token)
-                found, token = [*found, *page], page.token or ""
+            found = versions_of(self._client, name)
             metrics = metrics_of(self._client, [item.run_id for item in found if item.run_id])
-        versions = [_as_ours(item, model, metrics) for item in found]
+        versions = [as_ours(item, model, metrics) for item in found]
         return sorted(versions, key=lambda version: -version.version)
 
     def champion(self, name: str) -> ModelVersion | None:
         """The version that carries the alias ``champion``, if any."""
         with self._translated(f"the champion of {name} could not be read"):
-            current = _champion(self._model(name))
+            current = champion_of(self._model(name))
             return None if current is None else self._version(name, current)
 
     def load(self, name: str, version: int) -> ArtifactContent:
@@ -154,7 +157,7 @@ class MlflowRegistry:
     def promote(self, name: str, version: int, *, who: str, why: str) -> ModelVersion:
         """Move ``champion`` to ``version`` once its artifact has been read whole, and record the move."""
         with self._translated(f"version {version} of {name} was not promoted"):
-            current = _champion(self._model(name))
+            current = champion_of(self._model(name))
             self._read(name, version, self._artifacts.check)
             return self._move(name, Move("promote", version, current, who, why, self._now()))
 
@@ -163,7 +166,7 @@ class MlflowRegistry:
         ``serving_history.served`` says how a move of the alias made elsewhere counts."""
         with self._translated(f"{name} was not rolled back"):
             model = self._model(name)
-            current = _champion(model)
+            current = champion_of(model)
             pile = served(moves_in(model.tags if model else {}), current)
             target = to if to is not None else pile[-2] if len(pile) > 1 else None
             if target is None:
@@ -191,7 +194,7 @@ class MlflowRegistry:
         if is_file(self._uri):
             return file_stamp(self._uri)
         with self._translated(f"the champion of {name} could not be read"):
-            return _champion(self._model(name))
+            return champion_of(self._model(name))
 
     @property
     def _runs(self) -> Path:
@@ -231,12 +234,12 @@ class MlflowRegistry:
 
     def _read(self, name: str, version: int, read: Callable[[str, str], T]) -> T:
         found = self._find(name, version)
-        digest = found.tags.get(_DIGEST)
+        digest = found.tags.get(DIGEST)
         if not digest or not found.source:
             raise RegistryError(
                 f"version {version} of {name} was not registered by storecast",
                 where=shown(self._uri),
-                expected=f"a tag {_DIGEST} with the digest of its artifact",
+                expected=f"a tag {DIGEST} with the digest of its artifact",
                 found="no such tag",
                 remedy="choose a version that `storecast models list` shows with a digest",
             )
@@ -246,7 +249,7 @@ class MlflowRegistry:
     def _version(self, name: str, version: int) -> ModelVersion:
         found = self._find(name, version)
         metrics = metrics_of(self._client, [found.run_id] if found.run_id else [])
-        return _as_ours(found, self._model(name), metrics)
+        return as_ours(found, self._model(name), metrics)
 
     def _move(self, name: str, move: Move) -> ModelVersion:
         """Record ``move``, move the alias, and see that it is where it was put.
@@ -257,14 +260,14 @@ class MlflowRegistry:
             return self._version(name, move.version)
         check_words(move)
         model = self._model(name)
-        if model is None or _champion(model) != move.previous:
-            raise self._taken(name, move, _champion(model))
+        if model is None or champion_of(model) != move.previous:
+            raise self._taken(name, move, champion_of(model))
         key, value = move_tag(move, len(moves_in(model.tags)) + 1)
         self._client.set_registered_model_tag(name, key, value)
         self._client.set_registered_model_alias(name, CHAMPION, str(move.version))
         after = self._model(name)
-        if after is None or _champion(after) != move.version:
-            raise self._taken(name, move, _champion(after))
+        if after is None or champion_of(after) != move.version:
+            raise self._taken(name, move, champion_of(after))
         if int(after.aliases.get(CHALLENGER, 0)) == move.version:
             self._client.delete_registered_model_alias(name, CHALLENGER)
         return self._version(name, move.version)
@@ -277,23 +280,3 @@ class MlflowRegistry:
             found=f"version {now} is champion",
             remedy="look at the history, then decide again",
         )
-
-
-def _champion(model: RegisteredModel | None) -> int | None:
-    version = model.aliases.get(CHAMPION) if model else None
-    return None if version is None else int(version)
-
-
-def _as_ours(
-    found: MlflowVersion, model: RegisteredModel | None, metrics: Mapping[str, Mapping[str, float]]
-) -> ModelVersion:
-    aliases = model.aliases.items() if model else ()
-    return ModelVersion(
-        name=found.name,
-        version=int(found.version),
-        digest=found.tags.get(_DIGEST, ""),
-        created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
-        aliases=tuple(sorted(alias for alias, version in aliases if int(version) == int(found.version))),
-        metrics=metrics.get(found.run_id or "", {}),
-        tags={key: value for key, value in found.tags.items() if key != _DIGEST},
-    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from storecast.errors import ArtifactError
 from storecast.ports import Earlier, ModelVersion, Published, ReleaseInfo, Trial
 
-__all__ = ["gone", "nothing_before", "pile", "remembered", "with_trial", "without_trial"]
+__all__ = ["gone", "pile", "remembered", "to_undo", "with_trial", "without_trial"]
 
 _RECENT = 20  # publications that the pointer remembers
 
@@ -53,15 +53,26 @@ def pile(now: ReleaseInfo | None, version: ModelVersion, kind: str, keep: int) -
     return found[: keep - 1]
 
 
-def nothing_before(pointer: Path, found: str) -> ArtifactError:
-    """There is no version to go back to."""
-    return ArtifactError(
-        "there is no earlier version to go back to",
-        where=str(pointer),
-        expected="a publication that replaced another version",
-        found=found,
-        remedy="promote the version you want by its number",
-    )
+def to_undo(now: ReleaseInfo | None, undo: int | None, pointer: Path) -> tuple[ReleaseInfo, Earlier]:
+    """What serves and what it goes back to; raises ``ArtifactError`` where that is nothing, or where another
+    version than ``undo`` serves."""
+    if now is not None and undo not in (None, now.version):
+        raise ArtifactError(
+            f"version {undo} serves no more",
+            where=str(pointer),
+            expected=f"version {undo}, which is to be taken back",
+            found=f"version {now.version}",
+            remedy="see who moved it, then roll back what serves now if it should",
+        )
+    if now is None or now.previous is None:
+        raise ArtifactError(
+            "there is no earlier version to go back to",
+            where=str(pointer),
+            expected="a publication that replaced another version",
+            found=f"version {now.version}, the first" if now else "nothing published",
+            remedy="promote the version you want by its number",
+        )
+    return now, now.previous
 
 
 def gone(folder: Path, version: int) -> ArtifactError:

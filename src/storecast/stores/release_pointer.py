@@ -13,6 +13,7 @@ from typing import Any
 
 from storecast.errors import ArtifactError
 from storecast.ports import Earlier, Published, ReleaseInfo, Trial
+from storecast.stores.disk import sync_folder
 
 __all__ = ["POINTER", "DamagedPointerError", "parse_pointer", "read_pointer", "write_pointer"]
 
@@ -112,11 +113,7 @@ def write_pointer(root: Path, info: ReleaseInfo) -> None:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
             raise
-        folder = os.open(root, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(root)
     except OSError as error:
         raise ArtifactError(
             "the pointer of the release folder could not be replaced",

@@ -27,7 +27,7 @@ from storecast.ports import ArtifactContent, ModelVersion, Move, ReleaseInfo, Tr
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.locks import held
 from storecast.stores.release_catalogue import read_catalogue, write_catalogue
-from storecast.stores.release_moves import gone, nothing_before, pile, remembered, with_trial, without_trial
+from storecast.stores.release_moves import gone, pile, remembered, to_undo, with_trial, without_trial
 from storecast.stores.release_pointer import (
     POINTER,
     DamagedPointerError,
@@ -145,24 +145,22 @@ class ReleaseFolder:
             )
             return self._write(remembered(info, after))
 
-    def rollback(self, *, who: str, why: str) -> ReleaseInfo:
+    def rollback(self, *, who: str, why: str, undo: int | None = None) -> ReleaseInfo:
         """Point to what served before, as it lies in the folder; the registry is not asked.
 
-        Raises ``ArtifactError`` where nothing served before, or where that version is not whole.
+        Raises ``ArtifactError`` where nothing served before, where that version is not whole, or where
+        ``undo``, the version to be taken back, serves no more: two who ask at once go back once.
         """
-        if not self.stamp():
-            raise nothing_before(self._root / POINTER, "nothing published")
+        pointer = self._root / POINTER
+        if not self.stamp():  # nor a folder to lock
+            to_undo(None, undo, pointer)
         with self._locked():
-            now = self.current()
-            if now is None or now.previous is None:
-                raise nothing_before(
-                    self._root / POINTER, f"version {now.version}, the first" if now else "nothing published"
-                )
-            check_words(Move("rollback", now.previous.version, now.version, who, why, ""))
-            self._touched(now.previous.digest)
+            now, before = to_undo(self.current(), undo, pointer)
+            check_words(Move("rollback", before.version, now.version, who, why, ""))
+            self._touched(before.digest)
             info = replace(
                 now,
-                **vars(now.previous),
+                **vars(before),
                 kind="rollback",
                 who=who,
                 why=why,

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from storecast.errors import RegistryError
 from storecast.ports import Move
 
-__all__ = ["check_name", "check_words", "move_tag", "moves_in", "served"]
+__all__ = ["MOVE", "check_name", "check_words", "move_tag", "moves_in", "served"]
 
-_PREFIX = "storecast.move."
+MOVE = "storecast.move."
 _MAX_WORDS = 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}", re.ASCII)
 
@@ -47,16 +47,16 @@ def move_tag(move: Move, number: int) -> tuple[str, str]:
     Two people who promote at one time both take the same number; the key's second half keeps both.
     """
     value = json.dumps(vars(move), sort_keys=True)
-    return f"{_PREFIX}{number:06d}.{hashlib.sha256(value.encode()).hexdigest()[:8]}", value
+    return f"{MOVE}{number:06d}.{hashlib.sha256(value.encode()).hexdigest()[:8]}", value
 
 
 def moves_in(tags: Mapping[str, str]) -> list[Move]:
     """The moves recorded in a model's ``tags``, oldest first; a tag that is no move is left out."""
     moves: list[tuple[str, str, Move]] = []
     for key, value in tags.items():
-        move = _move(value) if key.startswith(_PREFIX) else None
+        move = _move(value) if key.startswith(MOVE) else None
         if move is not None:
-            moves.append((key.removeprefix(_PREFIX)[:6], move.at, move))
+            moves.append((key.removeprefix(MOVE)[:6], move.at, move))
     return [move for _, _, move in sorted(moves, key=lambda item: item[:2])]
 
 

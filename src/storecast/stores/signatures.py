@@ -66,15 +66,16 @@ class Trust:
             return b""
         return f"{status.st_mtime_ns}:{status.st_size}:{status.st_ino}".encode()
 
-    def check(self, manifest: bytes, signature: bytes | None, where: str) -> None:
-        """Refuse with ``UntrustedError`` what nobody who is trusted has signed; nothing is parsed."""
+    def check(self, manifest: bytes, signature: bytes | None, where: str) -> str:
+        """Refuse with ``UntrustedError`` what nobody who is trusted has signed; nothing is parsed. The id of
+        the trusted key that signed it, "" where an unsigned version or an unknown signer is let in."""
         known = self.known()
         needed = bool(known.keys) if self.required is None else self.required
         if signature is None:
             accepted = {item.manifest for item in known.accepted}
             if needed and hashlib.sha256(manifest).hexdigest() not in accepted:
                 raise _refused("the version is not signed", where, "a signature by a trusted key", "none")
-            return
+            return ""
         found = _FORM.fullmatch(signature)
         if found is None:
             raise _refused("the version's signature is no signature", where, "three lines", "another content")
@@ -89,7 +90,7 @@ class Trust:
                     f"key {name}",
                     "if you trust whoever holds this key, add it with `storecast signing trust`",
                 )
-            return
+            return ""
         if key.revoked:
             what = "the version is signed by a key that was revoked"
             raise _refused(what, where, "a key that counts", f"key {name}, revoked {key.revoked}")
@@ -97,6 +98,7 @@ class Trust:
         if not signed_by(bytes.fromhex(key.public), message, bytes.fromhex(found[2].decode())):
             what = "the version's signature is not that of its manifest"
             raise _refused(what, where, f"a signature by key {name} over these very bytes", "another one")
+        return key.id
 
     def check_digest(self, digest: str, where: str) -> None:
         """Refuse with ``UntrustedError`` a version that was revoked."""

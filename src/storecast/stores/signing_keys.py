@@ -13,15 +13,20 @@ from storecast.errors import SetupError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["SigningKey", "key_id", "read_key", "read_public", "write_key"]
+__all__ = ["SigningKey", "fingerprint", "key_id", "read_key", "read_public", "write_key"]
 
 _MAX_BYTES = 16 * 1024
 _RAW = 32  # bytes of a public key
 
 
+def fingerprint(public: bytes) -> str:
+    """The SHA-256 of a key's public half, 64 hex digits."""
+    return hashlib.sha256(public).hexdigest()
+
+
 def key_id(public: bytes) -> str:
-    """The name of a key: the first 16 hex digits of the SHA-256 of its public half."""
-    return hashlib.sha256(public).hexdigest()[:16]
+    """The name of a key: the first 16 hex digits of its fingerprint."""
+    return fingerprint(public)[:16]
 
 
 class SigningKey:
@@ -30,6 +35,7 @@ class SigningKey:
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
         self.public = key.public_key().public_bytes_raw()
+        self.fingerprint = fingerprint(self.public)
         self.id = key_id(self.public)
 
     def __repr__(self) -> str:

@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from storecast.errors import ConflictError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from storecast.errors import ConflictError, SetupError
 from storecast.forecasting.tuning import Knob, Tried
 from storecast.ports.studies import Objective
+from storecast.stores.forecast_log.database import first_line
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -20,6 +24,14 @@ __all__ = ["OptunaStudies"]
 _RETRIES = 3
 _LOSSES, _FACTS = "losses", "facts"
 _STARTUP, _WARMUP = 8, 2  # trials before any is given up; cutoffs of a trial before it is
+
+
+def _named(url: str) -> str:
+    """``url`` without its password; of what is no URL only what stands before the colon."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return url.partition(":")[0]
 
 
 @contextmanager
@@ -46,11 +58,35 @@ class OptunaStudies:
     def _storage(self) -> RDBStorage:
         from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 
-        return RDBStorage(
-            self._url,
-            heartbeat_interval=self._heartbeat,
-            grace_period=self._grace,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES),
+        try:
+            return RDBStorage(
+                self._url,
+                heartbeat_interval=self._heartbeat,
+                grace_period=self._grace,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES),
+            )
+        except (ImportError, RuntimeError, ValueError) as error:  # its driver, its tables, its port
+            raise self._refused(error) from error
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Calmly, and with what the database refuses told as ``SetupError``."""
+        from optuna.exceptions import StorageInternalError
+
+        with _calm():
+            try:
+                yield
+            except (SQLAlchemyError, StorageInternalError) as error:
+                raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> SetupError:
+        cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+        return SetupError(
+            "the studies' database cannot be opened, read or written",
+            where=_named(self._url),
+            expected="sqlite:///path/to/studies.db in a folder that is there, or a database that answers",
+            found=first_line(cause),
+            remedy="correct STORECAST_STUDIES_URL, or without it STORECAST_HOME, and check that it has space",
         )
 
     def search(
@@ -67,7 +103,7 @@ class OptunaStudies:
         told: Callable[[int, float], None],
     ) -> None:
         """See ``ports.studies.Studies.search``."""
-        with _calm():
+        with self._asking():
             import optuna
             from optuna.trial import TrialState
 
@@ -130,7 +166,7 @@ class OptunaStudies:
 
     def tried(self, name: str) -> list[Tried]:
         """See ``ports.studies.Studies.tried``."""
-        with _calm():
+        with self._asking():
             from optuna.trial import TrialState
 
             study = self._found(name)
@@ -143,7 +179,7 @@ class OptunaStudies:
 
     def facts(self, name: str) -> dict[str, str] | None:
         """See ``ports.studies.Studies.facts``."""
-        with _calm():
+        with self._asking():
             study = self._found(name)
             return None if study is None else dict(study.user_attrs.get(_FACTS, {}))
 

@@ -2,7 +2,7 @@
 
 In the archive: ``log/``, ``spool/``, ``registry/``, ``releases/<model>/``, ``signing/``.
 
-The spool is copied before the database: an entry that is put into the database meanwhile is in both, and one
+Spools are copied before the database: an entry that is put into the database meanwhile is in both, and one
 that is in neither was not acknowledged before the capture began. The pointer of a release folder is copied
 before its versions, the registry's database before its artifacts: what they name is there already.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +22,33 @@ from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.backups.exchange import exchanged, put_right
 from storecast.stores.backups.log_copies import LogCopies
 from storecast.stores.backups.registry_copies import RegistryCopies, files_below
+from storecast.stores.backups.tracking_copies import TrackingCopies
 from storecast.stores.release_pointer import POINTER, parse_pointer, read_pointer
 
 __all__ = ["LiveState"]
 
-_CACHES = ("keys.json", "overrides.json")  # of the database's tables, made again from them
+_CACHES = ("copies/keys.json", "copies/overrides.json")  # of the database's tables, made again from them
 _SPOOLED = (".spool", ".damaged", ".jsonl")
 _TRUST, _KEY = "signing/trusted.json", "signing/key.pem"
 
 
 class LiveState:
     """The ``State`` port. ``told``: what else the archive says of the state; ``trust``, ``key``: where the
-    trust list and the private key lie, None for one that is left out."""
+    trust list and the private key lie, None for one that is left out; ``spools``: folders of replicas that
+    have a home of their own."""
 
     def __init__(
         self,
         home: Path,
         log: LogCopies,
-        registry: RegistryCopies,
+        registry: RegistryCopies | TrackingCopies,
         *,
         told: Mapping[str, Any],
         trust: Path | None,
         key: Path | None = None,
+        spools: Sequence[Path] = (),
     ) -> None:
+        self._spools = spools
         self._home, self._log, self._registry, self._told = home, log, registry, told
         self._signing = {name: path for name, path in ((_TRUST, trust), (_KEY, key)) if path is not None}
 
@@ -64,7 +68,7 @@ class LiveState:
                 found=error.strerror or str(error),
                 remedy="check the permissions of the home folder, and the free space of the temporary one",
             ) from error
-        about = {**self._told, "log": dict(log), "registry": dict(registry)}
+        about = {**self._told, "log": dict(log), "registry": registry}
 
         def pieces() -> Iterator[Piece]:
             yield from (*spooled, *logged, *published, *signing)
@@ -118,14 +122,21 @@ class LiveState:
         """See ``ports.backups.State.replace``."""
         root = Path(folder)
         self._log.fits(about["log"])
+        self._registry.fits(about["registry"])
         units: list[tuple[Path | None, Path]] = [(None, self._home / name) for name in _CACHES]
         units += [*self._log.files(root, about["log"]), *self._registry.files(root, about["registry"])]
         units += [(model, self._home / "releases" / model.name) for model in self._models(root)]
         units += [(root / name, path) for name, path in self._signing.items() if (root / name).is_file()]
         units += self._spooled_before(root)
         try:
-            with self._log.loading(root, about["log"]) as commit, exchanged(units):
+            with (
+                self._registry.loading(root, about["registry"]) as aim,
+                self._log.loading(root, about["log"]) as commit,
+                exchanged(units),
+            ):
+                aim()
                 commit()
+            self._log.take_in(self._home / "spool")
         except OSError as error:
             raise BackupError(
                 "the backup cannot be put in its place; all is as it was",
@@ -134,18 +145,32 @@ class LiveState:
                 remedy="check the permissions and the free space of the home folder",
             ) from error
 
+    def fill(self, folder: str, about: Mapping[str, Any]) -> None:
+        """See ``ports.backups.State.fill``."""
+        self._registry.fits(about["registry"])
+        self._registry.fill(Path(folder), about["registry"])
+
     def _spool(self, copies: Path) -> Iterator[Piece]:
         copies.mkdir()
-        folder = self._home / "spool"
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path.suffix in _SPOOLED:
-                copy = copies / path.name
-                try:
-                    shutil.copyfile(path, copy)
-                except FileNotFoundError:  # its entries are in the database by now
-                    continue
-                if copy.stat().st_size:
-                    yield Piece(f"spool/{path.name}", str(copy))
+        for folder in self._spools:
+            if not folder.is_dir():
+                raise BackupError(
+                    "a replica's spool is not there",
+                    where=str(folder),
+                    expected="the folder `spool` in the home of a service",
+                    remedy="correct STORECAST_BACKUP_SPOOLS, mount the volume, or start that service once",
+                )
+        folders = [("", self._home / "spool"), *((f"r{k}-", path) for k, path in enumerate(self._spools, 1))]
+        for mark, folder in folders:
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                if path.suffix in _SPOOLED:
+                    copy = copies / f"{mark}{path.name}"
+                    try:
+                        shutil.copyfile(path, copy)
+                    except FileNotFoundError:  # its entries are in the database by now
+                        continue
+                    if copy.stat().st_size:
+                        yield Piece(f"spool/{copy.name}", str(copy))
 
     def _spooled_before(self, root: Path) -> Iterator[tuple[Path | None, Path]]:
         """Beside what waits here, which is put into the restored database too: no id enters it twice."""
@@ -185,16 +210,21 @@ class LiveState:
         return [*(home / name for name in names), *log, *models, *self._signing.values()]
 
     def _busy(self) -> Path | None:
-        """A lock that a living process holds."""
+        """A lock that a living process holds.
+
+        A shared one is asked for: a replica's spools may be there to be read alone, and on NFS only a file
+        opened for writing may be locked for oneself. Whoever is at work holds his for himself, and is seen.
+        """
         patterns = ("spool/*.spool", "releases/*/follow.lock", "locks/*.lock")
-        for path in (found for pattern in patterns for found in sorted(self._home.glob(pattern))):
+        found = [path for pattern in patterns for path in sorted(self._home.glob(pattern))]
+        for path in (*found, *(path for folder in self._spools for path in sorted(folder.glob("*.spool")))):
             try:
                 handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 continue
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):  # the other is what some file systems say
                 return path
             finally:
                 os.close(handle)

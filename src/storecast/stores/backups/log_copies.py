@@ -16,6 +16,7 @@ from storecast.errors import BackupError
 from storecast.ports.backups import Piece
 from storecast.stores.forecast_log import migrate
 from storecast.stores.forecast_log.database import Database, first_line
+from storecast.stores.forecast_log.log import DatabaseLog
 from storecast.stores.forecast_log.tables import METADATA
 
 __all__ = ["LogCopies", "copy_sqlite", "sound_sqlite"]
@@ -155,6 +156,14 @@ class LogCopies:
                     _load(connection, table.name, about["columns"][table.name], folder)
             migrate.upgrade(connection)
             yield transaction.commit
+
+    def take_in(self, spool: Path) -> None:
+        """Put the entries that wait in the folder ``spool`` into the database, each once, as a service does
+        when it starts; what cannot be put there now waits for one."""
+        if any(spool.glob("*.spool")):
+            log = DatabaseLog(self._url, spool)
+            log.start(patience=60)
+            log.close()
 
     @contextmanager
     def _opened(self) -> Iterator[Database]:

@@ -16,10 +16,10 @@ import hashlib
 import io
 import os
 import struct
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from storecast.errors import BackupError, SetupError
+from storecast.errors import BackupError
+from storecast.stores.hex_keys import read_hex_key
 
 __all__ = ["SealedReader", "SealedWriter", "read_backup_key"]
 
@@ -27,34 +27,12 @@ _MAGIC = b"storecast-bak-1\n"
 _SALT, _ID, _SEAL_SHA, _SEAL_GCM = 32, 8, 32, 16
 _CHUNK = 1 << 20
 _LENGTH = struct.Struct(">I")
-_KEY_DIGITS = 64
 _REMEDY = "use another backup: `storecast backup list` shows them; `storecast backup verify` tries one"
 
 
 def read_backup_key(path: str) -> bytes | None:
     """The 32 bytes of the key in a file of 64 hex digits; None without a path. Raises ``SetupError``."""
-    if not path:
-        return None
-    try:
-        text = Path(path).read_text(encoding="ascii", errors="replace").strip()
-        key = bytes.fromhex(text) if len(text) == _KEY_DIGITS else b""
-    except OSError as error:
-        raise _no_key(path, error.strerror or str(error)) from error
-    except ValueError:
-        key = b""
-    if not key:
-        raise _no_key(path, "something else")
-    return key
-
-
-def _no_key(path: str, found: str) -> SetupError:
-    return SetupError(
-        "the key of the backups cannot be read",
-        where=path,
-        expected=f"a file of {_KEY_DIGITS} hexadecimal digits",
-        found=found,
-        remedy="put it there, or make one with `openssl rand -hex 32`; keep a copy apart from the backups",
-    )
+    return read_hex_key(path, "the key of the backups", "keep a copy apart from the backups")
 
 
 class _Seal(Protocol):

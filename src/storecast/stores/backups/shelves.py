@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from storecast.errors import BackupError, ConflictError
 from storecast.ports.backups import Shelf, Stored
+from storecast.stores.disk import sync_folder
 
 __all__ = ["BucketShelf", "FolderShelf", "shelf_at"]
 
@@ -56,14 +57,13 @@ class FolderShelf:
                     yield file
                     file.flush()
                     os.fsync(file.fileno())
-                os.link(partial, target)  # unlike a rename this never takes another archive's place
+                try:
+                    os.link(partial, target)  # unlike a rename this never takes another archive's place
+                except FileExistsError as error:
+                    raise _taken(str(target)) from error
             finally:
                 partial.unlink(missing_ok=True)
-            handle = os.open(self._folder, os.O_RDONLY)
-            os.fsync(handle)
-            os.close(handle)
-        except FileExistsError as error:
-            raise _taken(str(target)) from error
+            sync_folder(self._folder)
         except OSError as error:
             raise _refused(self.where, error) from error
 

@@ -51,8 +51,12 @@ class AnswerTable:
             )
             .order_by(c.id)
         )
-        with self._database.read() as connection:
-            for row in connection.execution_options(yield_per=200).execute(query):
+        with (
+            self._database.read() as connection,
+            # Whoever has heard enough leaves off: the cursor is not left open on the server.
+            connection.execution_options(yield_per=200).execute(query) as found,
+        ):
+            for row in found:
                 yield Answer(*row)
 
     def columns(self, answer: Answer) -> Iterator[Mapping[str, Sequence[Any]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,7 +18,9 @@ from storecast.errors import LogError, SetupError
 from storecast.stores.forecast_log import migrate
 from storecast.stores.forecast_log.turns import Turn
 
-__all__ = ["Database", "first_line"]
+__all__ = ["PATIENCE", "Database", "first_line"]
+
+PATIENCE = 15.0  # seconds that a statement may take where others wait for it: in the service and the follower
 
 _MIGRATING = 0x53746F72  # an advisory lock's number: the first letters of the name
 # SQLite moves its journal (WAL) into the file on the commit that makes it this long (in pages of 4 KiB), and
@@ -25,6 +28,14 @@ _MIGRATING = 0x53746F72  # an advisory lock's number: the first letters of the n
 _WAL_PAGES = 10_000
 _WAL_TIDY = 2 << 20  # bytes
 _BUSY = 10.0  # seconds that a write of SQLite waits for others
+_KEEPALIVES = {"idle": 5, "interval": 2, "count": 3}  # of PostgreSQL: seconds, seconds, unanswered ones
+_LATER = 2.0  # seconds after which a statement that PostgreSQL was to have ended is given up here
+_HERE = ("localhost", "::1")
+_AWAY = "try again in a few seconds; if it stays, check that the database runs and has space"
+_DISTRUSTED = (
+    "check the host's name in the URL, sslrootcert (the file of the authority that signed the server's"
+    " certificate) and sslmode: docs/operations/tls.md"
+)
 
 
 def first_line(error: BaseException) -> str:
@@ -46,7 +57,20 @@ def _parsed(url: str) -> URL:
         kind == "sqlite" and parsed.database in (None, "", ":memory:")
     ):
         raise _unknown_url(parsed.render_as_string(hide_password=True))
-    return parsed
+    return _verified(parsed)
+
+
+def _verified(url: URL) -> URL:
+    """With the server's certificate and name verified, where it is another machine and ``url`` does not say
+    otherwise: libpq by itself takes whoever answers, and plain text from whoever offers no TLS."""
+    if url.get_backend_name() == "sqlite" or {"sslmode", "service"} & set(url.query):
+        return url
+    query = url.normalized_query
+    named = [url.host or "", *query.get("host", ()), *query.get("hostaddr", ())]
+    hosts = [host for text in named for host in text.split(",") if host]
+    if all(host in _HERE or host.startswith(("127.", "/")) for host in hosts):
+        return url
+    return url.update_query_dict({"sslmode": "verify-full"})
 
 
 def _unknown_url(found: str) -> SetupError:
@@ -65,33 +89,58 @@ def _on_sqlite(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _on_postgres(connection: Any, patience: float | None) -> None:
+    # The server, too, is to notice that we are gone: by itself it keeps a lost one's locks for two hours.
+    with connection.cursor() as cursor:
+        for name, value in _KEEPALIVES.items():
+            cursor.execute(f"SET tcp_keepalives_{name} = {value}")
+        if patience is not None:  # what nobody waits for any more is not to go on there
+            cursor.execute(f"SET statement_timeout = {1000 * patience:.0f}")
+    connection.commit()
+
+
 def _begin(connection: Connection) -> None:
     # A transaction that will write takes the lock at once: one that upgrades later cannot wait for it.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, patience: float | None) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, pool_size=8, max_overflow=8)
         event.listen(engine, "connect", _on_sqlite)
         event.listen(engine, "begin", _begin)
         return engine
     # A host that is gone is noticed within seconds, not after the system's quarter of an hour.
-    limits = {"connect_timeout": 3, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-    return create_engine(
-        url, pool_size=8, max_overflow=8, pool_pre_ping=True, connect_args=limits | {"tcp_user_timeout": 5000}
+    limits = {"connect_timeout": 3, "tcp_user_timeout": 5000}
+    limits |= {f"keepalives_{name}": value for name, value in _KEEPALIVES.items()}
+    engine = create_engine(
+        url,
+        pool_size=8,
+        max_overflow=8,
+        pool_timeout=30.0 if patience is None else patience,
+        pool_pre_ping=True,
+        connect_args=limits,
     )
+    from storecast.stores.forecast_log.waits import connector  # the driver: not needed with SQLite
+
+    event.listen(engine, "do_connect", connector(None if patience is None else patience + _LATER))
+    event.listen(engine, "connect", lambda connection, _record: _on_postgres(connection, patience))
+    return engine
 
 
 class Database:
-    """One database. Connections are opened when they are asked for; ``close`` ends them."""
+    """One database. Connections are opened when they are asked for; ``close`` ends them.
 
-    def __init__(self, url: str) -> None:
+    ``patience``: seconds that a statement on PostgreSQL may take, for who answers others; without it they
+    take as long as they do, as a backup's may. Migrations are never cut.
+    """
+
+    def __init__(self, url: str, *, patience: float | None = None) -> None:
         self._url = _parsed(url)
         self.kind = self._url.get_backend_name()
         self.name = self._url.render_as_string(hide_password=True)
-        self.engine = _engine(self._url)
+        self.engine = _engine(self._url, patience)
         self._turn = Turn(Path(self._url.database or "")) if self.kind == "sqlite" else None
 
     def turn(self, seconds: float = _BUSY) -> AbstractContextManager[None]:
@@ -103,11 +152,12 @@ class Database:
 
     def failure(self, error: BaseException) -> LogError:
         """What a driver's error means to whoever asked."""
+        found = first_line(error)
         return LogError(
             "the forecast log's database does not answer as it should",
             where=self.name,
-            found=first_line(error),
-            remedy="try again in a few seconds; if it stays, check that the database runs and has space",
+            found=found,
+            remedy=_DISTRUSTED if re.search(r"certificate|\bSSL\b", found) else _AWAY,
         )
 
     @contextmanager
@@ -177,7 +227,9 @@ class Database:
             with connection.begin():
                 if migrate.revision(connection) == migrate.HEAD:
                     return
-            with connection.begin():
+            driver: Any = connection.connection.driver_connection
+            with driver.unbounded(), connection.begin():
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _MIGRATING})
                 self._apply(connection, change)
 

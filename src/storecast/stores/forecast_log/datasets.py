@@ -123,9 +123,12 @@ class DatasetTable:
         with self._database.write() as connection:
             return connection.execute(delete(datasets).where(*_of(key, owner))).rowcount == 1
 
-    def prune(self, *, before: int) -> int:
-        """Remove the data sets of times before ``before``, uploads that broke off included; how many."""
+    def prune(self, *, before: int, state: str | None = None) -> int:
+        """Remove the data sets of times before ``before``, those in ``state`` or all; how many."""
+        conditions = [datasets.c.id < first_id(before)]
+        if state is not None:
+            conditions.append(datasets.c.state == state)
         with self._database.read() as connection:
-            query = select(datasets.c.id).where(datasets.c.id < first_id(before))
+            query = select(datasets.c.id).where(*conditions)
             old = list(connection.execute(query).scalars())
         return sum(self.delete(key, owner=None) for key in old)

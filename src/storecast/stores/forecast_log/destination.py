@@ -7,14 +7,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from sqlalchemy import text
+
+from storecast.errors import LogError
 from storecast.ports import Depths, Entry
 from storecast.stores.forecast_log.database import Database, first_line
+from storecast.stores.forecast_log.parked import Parked
 from storecast.stores.forecast_log.sinks import Sink, driver_errors, is_refusal, open_sink
-from storecast.stores.forecast_log.spool import Spool, count, left_behind, park, records
+from storecast.stores.forecast_log.spool import Spool, count, left_behind, records
 
 __all__ = ["Destination"]
 
 _HANGING = 4.0  # seconds after which a write is taken for lost and its connection cut
+_IDLE = 5.0  # seconds without a write, after which it is looked whether the database is still there
 _REPLAYED = 2_000  # entries a transaction: more than a group, so that emptying outruns filling
 
 
@@ -48,8 +53,10 @@ class Destination:
         self._sink: Sink | None = None  # none: the spool takes the entries
         self._replayed = self._replayed_entries = 0  # of the spool, what is in the database
         self._left_behind = 0
-        self._parked = 0
+        self._parked = Parked(folder)
+        self._set_aside = self._parked.count()
         self._since = 0.0
+        self._seen = time.monotonic()  # when the database last answered
         self.writable = True
         self.trouble: str | None = "not connected yet"
 
@@ -61,7 +68,7 @@ class Destination:
     def depths(self, queue: int) -> Depths:
         """What waits, with ``queue`` entries before this."""
         entries = self._spool.entries - self._replayed_entries + self._left_behind
-        return Depths(queue, entries, self._spool.end - self._replayed, self._parked)
+        return Depths(queue, entries, self._spool.end - self._replayed, self._set_aside)
 
     def store(self, entries: Sequence[Entry]) -> str:
         """Write durably; ``committed`` or ``spooled``.
@@ -97,6 +104,7 @@ class Destination:
             return False
         finally:
             self._since = 0.0
+        self._seen = time.monotonic()
         return True
 
     def _insert(self, sink: Sink, entries: Sequence[Entry]) -> None:
@@ -109,8 +117,8 @@ class Destination:
                 for entry in entries:
                     self._insert(sink, [entry])
                 return
-            park(self._folder, entries[0], first_line(error))
-            self._parked += 1
+            self._parked.add(entries[0], first_line(error))
+            self._set_aside += 1
 
     def let_go(self) -> None:
         """Use the database no longer."""
@@ -120,14 +128,29 @@ class Destination:
             _close_quietly(sink)
 
     def look_after(self) -> None:
-        """Cut a write that hangs; put into the database what a process that died has left in its spool."""
+        """Cut a write that hangs; put into the database what a process that died has left in its spool; and
+        notice that the database is away where nobody writes."""
         sink, since = self._sink, self._since
         if sink is not None and since and time.monotonic() - since > _HANGING:
             sink.abort()
             return
+        self._set_aside = self._parked.count()
         self._database.tidy()
+        if time.monotonic() - self._seen > _IDLE:
+            self._look()
         if next(left_behind(self._folder), None) is not None:
             self._using_a_sink(self._adopt)
+
+    def _look(self) -> None:
+        """Raises ``LogError`` where the database does not answer, and uses it no longer."""
+        try:
+            with self._database.read() as connection:
+                connection.execute(text("SELECT 1"))
+        except LogError as error:
+            self.trouble = error.found
+            self.let_go()
+            raise
+        self._seen = time.monotonic()
 
     def restore(self) -> None:
         """Reach the database, bring its schema up to date, put into it what is spooled, oldest first, then
@@ -166,6 +189,7 @@ class Destination:
                         spool.clear()
                     self._replayed = self._replayed_entries = 0
                     self._sink, self.trouble, self.writable = sink, None, True
+                    self._seen = time.monotonic()
                     return
                 end = spool.end
             for entries, behind, _ in _together(records(spool.handle, self._replayed, end)):

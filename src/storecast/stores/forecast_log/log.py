@@ -50,7 +50,7 @@ class DatabaseLog:
     ``clock``: nanoseconds since 1970. One thread writes groups and acknowledges them; another, the keeper,
     brings the database back, empties spools into it and cuts writes that hang. ``on_commit`` is told
     entries, seconds and outcome (``committed``, ``spooled``, ``refused``) of every group, by the writing
-    thread. Workers of one database share ``spool_folder``.
+    thread. Workers of one database share ``spool_folder``. ``patience``: see ``Database``.
     """
 
     def __init__(
@@ -60,11 +60,12 @@ class DatabaseLog:
         *,
         clock: Callable[[], int] = time.time_ns,
         migrate: bool = True,
+        patience: float | None = None,
         queue_limit: int = 20_000,
         spool_limit: int = 1 << 30,
         on_commit: Callable[[int, float, str], None] = lambda entries, seconds, outcome: None,
     ) -> None:
-        self.database = Database(url)
+        self.database = Database(url, patience=patience)
         self.new_id = id_maker(clock)
         self._clock, self._migrate, self._on_commit = clock, migrate, on_commit
         self._folder, self._spool_limit = spool_folder, spool_limit

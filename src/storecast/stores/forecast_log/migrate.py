@@ -10,7 +10,7 @@ from storecast.errors import SetupError
 
 __all__ = ["HEAD", "downgrade", "revision", "upgrade"]
 
-HEAD = "0005"
+HEAD = "0006"
 _LOCATION = Path(__file__).parent / "migrations"
 
 

@@ -64,13 +64,14 @@ class ModelEventTable:
         *,
         who: str,
         why: str,
+        from_version: int | None = None,
         to_version: int | None = None,
         share: float | None = None,
     ) -> ModelEvent:
         """See ``ports.records.ModelEvents.request``."""
-        now = self._clock() // 1000
+        now, state = self._clock() // 1000, "requested"
         event = ModelEvent(
-            self._new_id(), now, model, kind, who, why, None, to_version, "", "requested", share=share
+            self._new_id(), now, model, kind, who, why, from_version, to_version, "", state, share=share
         )
         return self._add(event)
 

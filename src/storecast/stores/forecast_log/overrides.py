@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import func, insert, or_, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from storecast.errors import ConflictError
@@ -77,9 +77,11 @@ class OverrideTable:
                 connection.execute(insert(overrides), [vars(row) for row in made])
         return made
 
-    def find(self, key: str) -> list[Override]:
+    def find(self, key: str, *, whole: bool = False) -> list[Override]:
         """See ``ports.records.Overrides.find``."""
-        mine = or_(overrides.c.id == key, overrides.c.statement == key)
+        mine = overrides.c.id == key
+        if whole:
+            mine = overrides.c.statement == select(overrides.c.statement).where(mine).scalar_subquery()
         query = pick(overrides, Override).where(mine, overrides.c.undoes.is_(None))
         with self._database.read() as connection:
             return [Override(*row) for row in connection.execute(query.order_by(overrides.c.id))]

@@ -22,7 +22,7 @@ __all__ = ["Sink", "driver_errors", "is_refusal", "open_sink"]
 _COLUMNS = ", ".join(Entry._fields)
 _CHUNK = 64  # rows a statement of SQLite
 _BUSY = 2.0  # seconds to wait for other writers before the spool takes the group
-_PATIENCE = "8s"  # that PostgreSQL may take for a group, waiting for locks included
+_PATIENCE = "8s"  # that PostgreSQL gives a group, waiting for locks and for our next statement included
 _TYPES = {"at": "bigint", "version": "integer", "rows": "integer", "latency": "bigint"}
 
 
@@ -133,7 +133,7 @@ class _PostgresSink:
         self._connection = _taken_out(database)
         self._connection.rollback()
         self._connection.autocommit = True
-        for setting in ("statement_timeout", "lock_timeout"):
+        for setting in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             self._connection.execute(f"SET {setting} = '{_PATIENCE}'")
         if self._connection.execute("SHOW synchronous_commit").fetchone()[0] == "off":
             self._connection.execute("SET synchronous_commit = on")

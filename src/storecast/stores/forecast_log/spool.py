@@ -20,28 +20,14 @@ import msgspec
 
 from storecast.errors import LogError
 from storecast.ports import Entry
+from storecast.stores.disk import sync_folder, write_all
 
-__all__ = ["Spool", "count", "left_behind", "park", "records"]
+__all__ = ["Spool", "count", "left_behind", "records"]
 
 _MAGIC = b"\x93SClog1\n"
 _HEAD = struct.Struct("<8sIII")
 _DECODER = msgspec.msgpack.Decoder(list[Entry])
-_PARKED = "parked.jsonl"
 _ROOM = bytes(256 * 1024)  # more than a group under load usually takes
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
 
 
 def _payload_at(data: mmap.mmap, at: int, end: int) -> tuple[bytes, int] | None:
@@ -87,18 +73,6 @@ def count(handle: int) -> int:
     return total
 
 
-def park(folder: Path, entry: Entry, why: str) -> None:
-    """Set one entry aside for a person to look at: a line of JSON, on disk when this returns."""
-    line = msgspec.json.encode({"why": why, "entry": entry._asdict()}) + b"\n"
-    handle = os.open(folder / _PARKED, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        _write_all(handle, line)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    _sync_folder(folder)
-
-
 class Spool:
     """This process's own spool file, locked for as long as the process lives.
 
@@ -117,7 +91,7 @@ class Spool:
         self.handle = os.open(fresh, flags, 0o600)
         fcntl.flock(self.handle, fcntl.LOCK_EX)
         fresh.rename(self.path)
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write one record; it is on disk when this returns.
@@ -130,7 +104,7 @@ class Spool:
         self._check_limit(len(data))
         try:
             os.lseek(self.handle, self.end, os.SEEK_SET)
-            _write_all(self.handle, data)
+            write_all(self.handle, data)
             os.fdatasync(self.handle)
         except OSError:
             os.ftruncate(self.handle, self.end)
@@ -154,7 +128,7 @@ class Spool:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
             path.unlink()
-            _write_all(handle, _ROOM)
+            write_all(handle, _ROOM)
             os.fdatasync(handle)
         finally:
             os.close(handle)

@@ -233,3 +233,15 @@ monitor_runs = Table(
     Column("due", Boolean, nullable=False),
     Column("body", Text, nullable=False),
 )
+
+backup_runs = Table(
+    "backup_runs",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("failure", Text, nullable=False),
+)
