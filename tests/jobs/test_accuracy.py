@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from sqlalchemy import insert
 
+from storecast.forecasting.baselines import BASELINES
 from storecast.forecasting.calendar import US_RETAIL
 from storecast.forecasting.forecaster import Forecaster
+from storecast.forecasting.live import LiveRows, Tally
 from storecast.jobs.accuracy import live_accuracy, read_sales
 from storecast.ports import Entry
 from storecast.ports.monitoring import AnsweredVersion
@@ -86,7 +88,8 @@ class Log:
         f = version(number)
         h, n = (x.ravel() for x in np.indices(f.point.shape))
         digest, blob = as_blob(
-            [str(f.keys[i]) for i in n],
+            list(map(str, f.keys)),
+            n,
             f.weeks[h],
             {k: c[h, n] for k, c in zip(NAMES, columns(f, by), strict=True)},
         )
@@ -148,9 +151,9 @@ def sell(log: Log, weeks: int, missing: tuple[int, int] = (-1, -1)) -> dict[tupl
     return sold
 
 
-def judge(log: Log) -> dict[str, Any]:
+def judge(log: Log, aside: frozenset[int] = frozenset()) -> dict[str, Any]:
     found = live_accuracy(
-        AnswerTable(log.database), read_sales(ActualsTable(log.database)), loaded, "storecast"
+        AnswerTable(log.database), read_sales(ActualsTable(log.database)), loaded, "storecast", aside=aside
     )
     return found.as_dict()
 
@@ -261,6 +264,57 @@ def test_the_last_answer_before_the_week_is_told_apart(log: Log) -> None:
     agree(judge(log)["last"], oracle(rows, sold))
 
 
+def test_a_version_set_aside_counts_everywhere_but_in_the_verdict_on_what_serves(log: Log) -> None:
+    """Its answers stay in what people had in hand; those who stand are judged by themselves."""
+    log.many(1)
+    log.many(2, by=3.0)
+    sold = sell(log, 9)
+    rows = told(1, range(4), range(13)) + told(2, range(4), range(13), by=3.0)
+    found = judge(log, frozenset({2, 7}))
+    agree(found["all"], oracle(rows, sold))
+    agree(found["standing"], oracle([r for r in rows if r[0] == 1], sold))
+    assert found["aside"] == [2]
+    alone = judge(log)
+    agree(alone["standing"], oracle(rows, sold))
+    assert alone["aside"] == []
+
+
+def test_what_serves_is_judged_by_its_last_weeks(log: Log) -> None:
+    """Half a year; what was long ago stays in the figures of all."""
+    tally = Tally()
+    weeks = np.datetime64("2010-02-05") + 7 * np.arange(40)
+    for number, week in enumerate(weeks):
+        one = np.ones(1)
+        none = {level: (np.full(1, math.nan), np.full(1, math.nan)) for level in (80.0, 95.0)}
+        naives = dict.fromkeys(BASELINES, one)
+        ahead = np.ones(1, dtype=np.int64)
+        rows = LiveRows(
+            1, one, one + number, one, naives, none, np.array(["1"]), np.array([week]), ahead, one
+        )
+        tally.add(rows)
+    latest = tally.latest(26)
+    assert latest is not None
+    assert latest["rows"] == 26
+    assert latest["wape"] == pytest.approx(np.mean(np.arange(14, 40)))
+    assert tally.figures("all")["all"]["wape"] == pytest.approx(np.mean(np.arange(40)))
+    assert Tally().latest(26) is None
+
+
+def test_what_the_back_test_does_not_reach_is_not_held_against_it() -> None:
+    """One forecast further ahead than the back-test looked leaves the week's others to be judged: error,
+    promise and size are of the same rows."""
+    y, point = np.array([100.0, 200.0, 400.0]), np.array([90.0, 230.0, 300.0])
+    none = {level: (np.full(3, math.nan), np.full(3, math.nan)) for level in LEVELS}
+    week = np.full(3, np.datetime64("2012-06-01"))
+    ahead, promised = np.array([1, 13, 14]), np.array([5.0, 8.0, math.nan])
+    naives = dict.fromkeys(BASELINES, y)
+    tally = Tally()
+    tally.add(LiveRows(1, y, point, np.ones(3), naives, none, np.array(["1"] * 3), week, ahead, promised))
+    found = [tally.by_week(f"{name}promised").tolist() for name in ("absolute:", "", "size:")]
+    assert found == [[10.0 + 30.0], [5.0 + 8.0], [100.0 + 200.0]]
+    assert tally.by_week("absolute:storecast").tolist() == [140.0]
+
+
 def test_what_is_no_forecast_does_not_count(log: Log) -> None:
     """What-if, explanations, series that are none, other models: and no actuals, no figures."""
     log.one(1, 0, range(4), kind="what-if")
@@ -271,7 +325,10 @@ def test_what_is_no_forecast_does_not_count(log: Log) -> None:
         "rows": 0,
         "all": None,
         "last": None,
+        "standing": None,
+        "aside": [],
         "by": {"version": {}, "store": {}, "horizon": {}, "week": {}},
+        "sums": {"levels": {}, "unjudged": 0, "examples": []},
         "unknown_versions": [],
     }
 

@@ -116,6 +116,19 @@ def test_an_upload_becomes_forecasts(desk: Desk, sales: bytes, tmp_path: Path) -
     assert desk.told == ["dataset done"]
 
 
+def test_no_name_of_a_file_is_a_formula_in_its_forecasts(desk: Desk) -> None:
+    """The table is handed out as CSV: a store called like a formula is a plain text in it, others as they
+    are."""
+    frame = to_store_file(make_sample(SampleSpec(stores=2, weeks=60)))
+    frame["Store"] = np.where(frame["Store"].astype(str) == "1", '=HYPERLINK("http://x","sales")', "plain")
+    job = desk.upload(frame.to_csv(index=False, date_format="%d-%m-%Y").encode())
+    assert desk.work().next()
+    assert desk.find(job).state == "done", desk.find(job).error
+    content = b"".join(desk.datasets.read(job.subject, "forecast-series.csv"))
+    names = pd.read_csv(io.BytesIO(content))["unique_id"].unique().tolist()
+    assert sorted(names) == ['\'=HYPERLINK("http://x","sales")', "plain"]
+
+
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "C:\\sales\\März 2012.csv", "", "...", "x" * 300, "a\0b"]
 )

@@ -68,6 +68,14 @@ def test_new_weeks_alone_follow_the_history_that_the_model_keeps(
     assert {check.column for check in found.report.checks} == {"sales"}
 
 
+@pytest.mark.parametrize("first", [0, FIRST])
+def test_a_store_that_a_file_lacks_is_lost(world: Panel, forecaster: Forecaster, first: int) -> None:
+    """A whole file without the store says the same as new weeks without it: the sales that were known of it
+    are what it is missed by."""
+    found = since_cutoff(forecaster, META, tail(world.of(world.keys != "12"), first))
+    assert {(a.kind, a.key) for a in found.report.alarms} == {("level", "04"), ("lost-series", "12")}
+
+
 def test_a_week_left_out_is_refused(world: Panel, forecaster: Forecaster) -> None:
     """New weeks that do not follow on the history are no basis for a look."""
     with pytest.raises(DataError):

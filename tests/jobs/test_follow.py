@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -368,6 +369,42 @@ def test_what_is_no_forecaster_is_refused(world: World) -> None:
     assert world.serving().version == 1
 
 
+def test_a_request_for_an_odd_version_fails_and_is_not_taken_up_again(world: World) -> None:
+    """Data that can be read but not forecast with, such as weeks that are no days, is refused with a reason,
+    asked for in writing or by the alias; what else goes wrong in a request ends that request alone."""
+    world.register(1)
+    promote(world.registry, NAME, 1, who="Ann", why="first", releases=world.releases())
+    sound = content(fitted(), number=2)
+    numbers = sound.arrays["weeks"].astype("datetime64[D]").astype(float)
+    odd = replace(sound, arrays={**sound.arrays, "weeks": numbers})
+    world.registry.register(NAME, odd, params={}, metrics={}, tags={}, files={})
+    asked = world.events.request(NAME, "promote", who="Ann", why="better", to_version=2)
+    assert world.steps(70).count("request failed") == 1
+    found = world.events.find(asked.id)
+    assert found is not None
+    assert found.state == "failed"
+    assert "no forecaster this storecast can read" in found.error
+    world.registry.move_alias(NAME, 2)
+    assert world.steps(1) == ["refused"]
+    assert world.serving().version == 1
+
+
+def test_an_accident_ends_the_request_and_not_the_follower(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told, written down, and not tried for ever."""
+
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("out of cheese")
+
+    asked = world.events.request(NAME, "rollback", who="Ann", why="worse")
+    monkeypatch.setattr("storecast.jobs.requests.rollback", breaks)
+    assert world.steps(70) == ["request failed"]
+    found = world.events.find(asked.id)
+    assert found is not None
+    assert (found.state, found.error) == ("failed", "RuntimeError: out of cheese")
+
+
 def test_a_version_damaged_in_the_registry_is_refused_until_it_is_whole(world: World, monkeypatch) -> None:
     """Files that are not the registered ones are refused; once repaired they are published by themselves."""
     for number in (1, 2):
@@ -446,6 +483,25 @@ def test_two_rollbacks_without_the_registry(world: World) -> None:
     champion = world.registry.champion(NAME)
     assert champion is not None
     assert champion.version == world.serving().version == 1
+
+
+def test_two_who_ask_to_roll_back_one_version_go_back_once(world: World) -> None:
+    """The second request says which version was meant, and fails with that reason."""
+    for number in (1, 2, 3):
+        world.register(number)
+        promote(world.registry, NAME, number, who="Ann", why="better", releases=world.releases())
+    asked = [
+        world.events.request(NAME, "rollback", who=who, why="bad week", from_version=3)
+        for who in ("Bob", "Al")
+    ]
+    world.steps(1)
+    assert world.serving().version == 2
+    one, other = [world.events.find(request.id) for request in asked]
+    assert one is not None
+    assert other is not None
+    assert (one.state, one.from_version, one.to_version) == ("done", 3, 2)
+    assert (other.state, other.from_version) == ("failed", 3)
+    assert "version 3 serves no more" in other.error
 
 
 def test_a_promotion_needs_the_registry(world: World) -> None:

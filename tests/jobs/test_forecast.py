@@ -146,6 +146,20 @@ def test_the_champion_keeps_its_calendar(folder: Path) -> None:
     assert np.array_equal(newer.forecaster.points(), by_hand.points())
 
 
+def test_the_champion_keeps_its_events(folder: Path) -> None:
+    """A closure ahead that the champion knew is known where its model is fitted on newer data, unless other
+    events are given."""
+    first, last = np.datetime64("2012-09-07"), np.datetime64("2012-09-14")
+    closure = Event("closure", first, last, series="2")
+    registry = trained(folder / "old.csv", events=(closure,))
+    newer = ask(registry, folder / "new.csv")
+    assert newer.version is None
+    store = newer.forecaster.keys.tolist().index("2")
+    assert (newer.forecaster.point[:4, store] == 0).tolist() == [False, True, True, False]
+    told = ask(registry, folder / "new.csv", events=(replace(closure, series="3"),))
+    assert (told.forecaster.point[1:3] == 0).any(axis=0).tolist() == [k == "3" for k in told.forecaster.keys]
+
+
 def test_another_sheet_is_other_data(tmp_path: Path) -> None:
     """A champion made from one sheet of a workbook does not answer for the other one."""
     frames = []

@@ -18,6 +18,7 @@ from storecast.jobs import judging
 from storecast.jobs.promote import promote
 from storecast.jobs.train import TrainRequest, TrainResult, train
 from tests.fakes import FakeRegistry
+from tests.forecasting.panels import as_panel
 from tests.jobs.worlds import CALENDAR, SALES, noisy, repeating, write
 
 REQUEST = TrainRequest(config=ForecasterConfig(horizon=13, model="aligned"), who="Ann")
@@ -50,6 +51,24 @@ def champion_of(registry: FakeRegistry) -> int:
     champion = registry.champion(NAME)
     assert champion is not None
     return champion.version
+
+
+@pytest.mark.parametrize(
+    ("weeks", "horizon", "windows", "tested"),
+    [(WEEKS, 1, 6, 8), (WEEKS, 1, 3, 8), (WEEKS, 3, 2, 9), (WEEKS, 13, 3, 39), (60, 1, 6, 4)],
+)
+def test_a_short_horizon_is_judged_by_enough_weeks(
+    weeks: int, horizon: int, windows: int, tested: int
+) -> None:
+    """However few weeks ahead, there are as many cutoffs as the gate needs, if history has them."""
+    panel = as_panel(noisy(weeks, 3))
+    config = ForecasterConfig(horizon=horizon, model="seasonal-naive")
+    case = judging.Case(panel, "", config, CALENDAR, (), windows, horizon, (80.0,), "$")
+    test = judging.judged(case, lambda share: None)
+    assert test is not None
+    assert sorted(set(test.rows["ds"].to_numpy(dtype="datetime64[D]"))) == panel.weeks[-tested:].tolist()
+    reason = judging.verdict(case, test, FakeRegistry(), None, lambda share: None).reason
+    assert ("too few" in reason) == (tested < 8)
 
 
 @pytest.mark.parametrize(
@@ -183,3 +202,15 @@ def test_a_champion_that_cannot_be_read_is_told(files, tmp_path: Path) -> None:
     assert (result.gate.decision, result.promoted) == ("promote", True)
     assert "cannot be read" in result.gate.reason
     assert np.isfinite(result.forecaster.points()).all()
+
+
+def test_a_store_without_a_type_is_in_no_segment_of_types() -> None:
+    """What is missing, None or NaN, is no type of its own for the gate."""
+    kinds = np.array(["A", "A", None, float("nan"), "B", "B"], dtype=object)
+    panel = replace(as_panel(noisy()), static={"type": kinds})
+    config = ForecasterConfig(model="aligned", horizon=13)
+    case = judging.Case(panel, "", config, CALENDAR, (), 3, 13, (80.0, 95.0), "$")
+    test = judging.judged(case, lambda share: None)
+    report = judging.verdict(case, test, FakeRegistry(), None, lambda share: None)
+    found = {s.segment for s in report.segments if s.segment.startswith("type")}
+    assert found == {"type A", "type B"}

@@ -15,7 +15,7 @@ from storecast.forecasting.lineage import Table, path
 from storecast.forecasting.panel import Panel
 from storecast.forecasting.state import from_state
 from storecast.forecasting.updating import update as go_on
-from storecast.jobs.explain import explain_change
+from storecast.jobs.explain import Planners, explain_change
 from storecast.jobs.forecast import ForecastRequest
 from storecast.jobs.lineage import came_from
 from storecast.jobs.train import TrainRequest, content_of, train
@@ -117,6 +117,9 @@ def test_new_events_have_their_own_part() -> None:
     assert same.facts["lineage"] == line.facts["lineage"], "trained again on the same, it came from the same"
 
 
+NOBODY = Planners((), 0)
+
+
 def test_since_an_earlier_version(world: tuple[FakeRegistry, Path]) -> None:
     """From files: the champion since the one before it, and what is fitted on newer sales since the champion;
     parts are those of the tables kept, and add up."""
@@ -127,14 +130,14 @@ def test_since_an_earlier_version(world: tuple[FakeRegistry, Path]) -> None:
     numbers = {t.version: t for t in _tables(registry)}
     now = numbers[champion.version]
     data = str(folder / ("128.csv" if now.updated else "130.csv"))
-    last = explain_change(SALES, registry, data, request, "2", [2, 3], "last")
+    last = explain_change(SALES, registry, data, request, "2", [2, 3], "last", NOBODY)
     assert last.since != champion.version
     line = path(numbers[last.since], now, {t.digest: t for t in numbers.values()}.get)
     for each in last.changes:
         assert each.before + sum(p.cents for p in each.parts) == each.after
         assert each == change(line, "2", each.ds)
     newer = write(folder / "132.csv", noisy(weeks=132, series=3))
-    moved = explain_change(SALES, registry, newer, request, "total", [1], "last")
+    moved = explain_change(SALES, registry, newer, request, "total", [1], "last", NOBODY)
     assert moved.since == champion.version
     (each,) = moved.changes
     parts = {p.name: p.cents for p in each.parts}
@@ -142,4 +145,4 @@ def test_since_an_earlier_version(world: tuple[FakeRegistry, Path]) -> None:
     assert parts["actuals"]
     assert "actuals_and_model" not in parts
     with pytest.raises(RegistryError, match="no version to compare with"):
-        explain_change(SALES, registry, data, request, "2", [2], "77")
+        explain_change(SALES, registry, data, request, "2", [2], "77", NOBODY)

@@ -17,6 +17,8 @@ from storecast.forecasting.metrics import wmae
 from storecast.forecasting.panel import Panel
 from storecast.forecasting.quality import SalesData
 from storecast.forecasting.state import from_state
+from storecast.jobs.cards import DATA_CARD, MODEL_CARD, version_cards
+from storecast.jobs.keepsakes import data_facts
 from storecast.jobs.train import TrainRequest, TrainResult, train
 from storecast.ports import ModelVersion
 from tests.fakes import FakeRegistry
@@ -58,6 +60,43 @@ def passed(files) -> tuple[FakeRegistry, TrainResult]:
 def beaten(files) -> tuple[FakeRegistry, TrainResult]:
     registry = FakeRegistry()
     return registry, run(registry, files["repeating"])
+
+
+def test_cards_are_left_with_every_version(passed, beaten) -> None:
+    """Of what serves and of what did not pass: both files with the run, and the short one as description,
+    made from what the version records."""
+    for registry, result in (passed, beaten):
+        for version in registry.versions(NAME):
+            run_ = registry.runs[NAME, version.version]
+            made = version_cards(registry, NAME, version.version)
+            model, data = (run_["files"][name].decode() for name in (MODEL_CARD, DATA_CARD))
+            assert f"# Model card: {NAME} version {version.version}\n" in model
+            assert f"`{version.digest}`" in model
+            assert data == made.data.markdown()
+            assert run_["description"] == made.short
+            facts = made.data.facts
+            assert facts["data_digest"] == result.data.digest
+            assert facts["sales_total"] == pytest.approx(result.data.report.sales_total, abs=0.01)
+            assert facts["read"]["rows"] == result.data.report.rows
+            assert made.model.facts["backtest"] is not None
+        assert "promote" in version_cards(registry, NAME).model.sections[-1].text
+    lost = version_cards(beaten[0], NAME, 1).model.sections[0].text
+    assert "**The gate did not let it pass**" in lost
+
+
+def test_facts_of_the_data_do_not_depend_on_what_files_are_called(tmp_path: Path) -> None:
+    """So that the same data make the same version."""
+    first = write(tmp_path / "a b.csv", noisy(weeks=60))
+    lines = Path(first).read_text().splitlines()
+    content = "\n".join([*lines, lines[-1]]) + "\n"
+    facts = []
+    for name in ("first.csv", "other-name.csv"):
+        path = tmp_path / name
+        path.write_text(content)
+        data = SALES.read(str(path))
+        assert data.report.findings
+        facts.append(data_facts(data, Panel.from_frame(data.panel), 4))
+    assert facts[0] == facts[1]
 
 
 def test_a_model_that_passes_the_gate_serves(passed) -> None:
@@ -290,4 +329,6 @@ def test_pictures_are_kept_with_every_version(files) -> None:
     registry = FakeRegistry()
     run(registry, files["repeating"], writer=Drawing())
     assert Drawing.models == ["blend", "seasonal-naive"]
-    assert registry.runs[NAME, 2]["files"] == {"forecast.png": b"seasonal-naive"}
+    files_ = registry.runs[NAME, 2]["files"]
+    assert files_["forecast.png"] == b"seasonal-naive"
+    assert files_.keys() == {"forecast.png", MODEL_CARD, DATA_CARD}

@@ -15,6 +15,7 @@ from storecast.jobs import trial as job
 from storecast.jobs.follow import Follower
 from storecast.jobs.promote import promote, rollback
 from storecast.ports.moves import served_on
+from storecast.ports.releases import OVERRULED
 from storecast.stores.forecast_log.database import Database
 from storecast.stores.forecast_log.model_events import ModelEventTable
 from storecast.stores.releases import ReleaseFolder
@@ -101,6 +102,16 @@ def test_a_trial_is_stopped_without_the_registry(shop: Shop) -> None:
         job.stop_trial(shop.releases, **WORDS)
     with pytest.raises(ArtifactError, match="no challenger is on trial"):
         job.promote_trial(shop.registry, shop.releases, NAME, **WORDS)
+
+
+def test_what_is_stopped_is_the_trial_that_was_meant(shop: Shop) -> None:
+    """A trial that began since, of another version, goes on."""
+    job.shadow(shop.registry, shop.releases, NAME, 2, **WORDS)
+    other = shop.add(fitted(weeks=121))
+    job.shadow(shop.registry, shop.releases, NAME, other, **WORDS)
+    with pytest.raises(ArtifactError, match="version 2 is on trial no more"):
+        job.stop_trial(shop.releases, **WORDS, version=2)
+    assert job.stop_trial(shop.releases, **WORDS, version=other).trial is None
 
 
 @pytest.mark.parametrize("verb", ["promote", "rollback"])
@@ -212,6 +223,23 @@ def test_the_follower_writes_every_change_down(shop: Shop) -> None:
     ]
     at = found[2].first
     assert [s.kind for s in served_on(at, shop.events, NAME, None)] == ["canary"]
+
+
+def test_a_canary_against_the_gate_is_asked_for_in_writing(shop: Shop) -> None:
+    """Refused unless the request overrules the gate; the pointer then says so, once."""
+    follower = shop.follower()
+    follower.step()
+    refused = shop.add(fitted(weeks=121), gate="refused", gate_reason="it is worse")
+    words: dict[str, Any] = {"who": "key", "to_version": refused, "share": 0.25}
+    plain = shop.events.request(NAME, "canary", why="asked", **words)
+    over = shop.events.request(NAME, "canary", why=f"{OVERRULED}new shops", **words)
+    follower.step()
+    assert [shop.events.find(event.id).state for event in (plain, over)] == ["failed", "done"]  # type: ignore[union-attr]
+    info = shop.releases.current()
+    assert info is not None
+    assert info.trial is not None
+    assert info.trial.overruled
+    assert info.trial.why == f"{OVERRULED}new shops [{over.id}]"
 
 
 def test_the_follower_carries_out_what_is_asked_for(shop: Shop) -> None:

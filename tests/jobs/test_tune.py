@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storecast.errors import ConflictError, RequestError
+from storecast.errors import ConflictError, RequestError, SetupError
 from storecast.forecasting.forecaster import ForecasterConfig
 from storecast.forecasting.tuning import configured
 from storecast.jobs.tune import TuneRequest, TuneResult, tune
@@ -69,6 +69,20 @@ def test_the_same_question_goes_on_with_the_same_study(tmp_path: Path) -> None:
     assert run(tmp_path, path, other, trials=1).study != first.study
     with pytest.raises(ConflictError, match="something else"):
         run(tmp_path, path, other, trials=1, study=first.study)
+
+
+def test_a_study_that_cannot_be_opened_is_told_before_anything_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a database that is away nor a study of something else costs the default's trial."""
+    path = write(tmp_path / "sales.csv", noisy(weeks=128))
+    config = ForecasterConfig(model="aligned", horizon=13)
+    run(tmp_path, path, config, trials=1, study="mine")
+    monkeypatch.setattr("storecast.jobs.tune.score_trial", lambda *_: pytest.fail("a trial was scored"))
+    with pytest.raises(SetupError, match="studies' database"):
+        run(tmp_path / "nowhere", path, config, trials=1)
+    with pytest.raises(ConflictError, match="something else"):
+        run(tmp_path, path, ForecasterConfig(model="aligned", horizon=8), trials=1, study="mine")
 
 
 def test_a_history_too_short_is_refused_before_anything_is_tried(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storecast.errors import ArtifactError, DataError, RegistryError
+from storecast.errors import ArtifactError, ConflictError, DataError, RegistryError, RequestError
+from storecast.forecasting.events import Event
 from storecast.forecasting.forecaster import ForecasterConfig
 from storecast.forecasting.state import from_state
+from storecast.jobs.cards import version_cards
 from storecast.jobs.train import TrainRequest, train
 from storecast.jobs.update import UpdateRequest, UpdateResult, update
 from storecast.ports import ModelVersion
@@ -74,6 +76,66 @@ def test_the_new_week_becomes_a_version(registry: FakeRegistry, folder: Path) ->
     assert content.meta["gate"] == registry.load(NAME, before.version).meta["gate"]
 
 
+def test_who_moves_the_champion_meanwhile_is_not_overruled(registry: FakeRegistry, folder: Path) -> None:
+    """Somebody takes a bad version back while it is gone on with: what was made of it is registered, does not
+    serve, and the one who asked for it hears why."""
+    good = serving(registry).version
+    go_on(registry, folder / "one.csv")
+
+    def take_back(stage: str, share: float) -> None:
+        if (stage, share) == ("Register", 0.0):
+            registry.rollback(NAME, who="Ann", why="bad week")
+
+    with pytest.raises(ConflictError, match="version 3 of storecast is registered and not promoted") as told:
+        go_on(registry, folder / "whole.csv", advance=take_back)
+    assert (told.value.expected, told.value.found) == ("version 2", f"version {good}")
+    assert serving(registry).version == good
+    assert [item.version for item in registry.versions(NAME)] == [3, 2, 1]
+
+
+@pytest.mark.parametrize(("sales", "ahead"), [("one.csv", 1), ("whole.csv", 2)])
+def test_the_last_week_is_held_against_what_was_forecast_before_it(
+    registry: FakeRegistry, folder: Path, sales: str, ahead: int
+) -> None:
+    """What a planner is shown of the last week is the new one, beside the champion's forecast and 80 % band
+    of that week."""
+    content = registry.load(NAME, 1)
+    before = from_state(content.arrays, content.texts, content.meta)
+    trained = content.meta["planning"]["backtest"]
+    made = go_on(registry, folder / sales)
+    kept = registry.load(NAME, made.version.version).meta["planning"]["backtest"]
+    assert {name: kept[name] for name in kept if name != "latest"} == {
+        name: trained[name] for name in trained if name != "latest"
+    }
+    assert set(kept["latest"]) == set(trained["latest"])
+    latest = kept["latest"]["series"]
+    low, high = before.limits(80.0)
+    sold = dict(zip([str(key) for key in before.keys], noisy()[KNOWN - 1 + ahead], strict=True))
+    assert latest["unique_id"] == sorted(sold)
+    for i, key in enumerate(latest["unique_id"]):
+        at = list(before.keys).index(key)
+        assert latest["ds"][i] == str(before.weeks[ahead - 1])[:10]
+        assert latest["y"][i] == pytest.approx(sold[key], abs=0.006)
+        assert latest["forecast"][i] == pytest.approx(before.point[ahead - 1, at], abs=0.006)
+        assert latest["lo"][i] == pytest.approx(low[ahead - 1, at], abs=0.006)
+        assert latest["hi"][i] == pytest.approx(high[ahead - 1, at], abs=0.006)
+    total = kept["latest"]["total"]
+    assert total["y"] == [pytest.approx(sum(sold.values()), abs=0.006)]
+
+
+def test_the_cards_of_an_update_say_what_it_is(registry: FakeRegistry, folder: Path) -> None:
+    """Nobody judged it itself; its data are counted with the new week, and what was read is told apart."""
+    go_on(registry, folder / "one.csv")
+    made = version_cards(registry, NAME)
+    assert "not back-tested itself" in made.model.sections[0].text
+    assert made.data.facts["weeks"] == KNOWN + 1
+    assert (made.data.facts["read"]["rows"], made.data.facts["news"]["rows"]) == (6 * KNOWN, 6)
+    assert registry.runs[NAME, made.version]["description"] == made.short
+    whole = go_on(registry, folder / "whole.csv")
+    facts = version_cards(registry, NAME, whole.version.version).data.facts
+    assert (facts["read"]["rows"], facts["news"]) == (6 * 150, None)
+
+
 def test_it_is_bit_equal_when_repeated(registry: FakeRegistry, folder: Path) -> None:
     """The same week on the same champion gives the same digest; both weeks at once need not."""
     digests = {go_on(registry, folder / "one.csv", promote=False).version.digest for _ in range(2)}
@@ -105,6 +167,46 @@ def test_a_changed_past_is_refused_unless_said(registry: FakeRegistry, folder: P
     assert len(registry.versions(NAME)) == 1
     result = go_on(registry, path, accept_changes=True)
     assert np.array_equal(result.forecaster.history, values)
+
+
+def test_a_store_that_is_gone_is_not_made_up(registry: FakeRegistry, folder: Path, tmp_path: Path) -> None:
+    """A whole file without the store is refused as a changed past; where that is accepted, the store is named
+    and not forecast at others' size, and the others are what they are without it."""
+    path = Path(write(tmp_path / "fewer.csv", noisy()[:, :-1]))
+    with pytest.raises(DataError, match="change the past"):
+        go_on(registry, path)
+    before = registry.load(NAME, 1)
+    old = from_state(before.arrays, before.texts, before.meta)
+    result = go_on(registry, path, accept_changes=True)
+    assert result.extended.gone == ("6",)
+    assert result.forecaster.keys.tolist() == ["1", "2", "3", "4", "5"]
+    assert result.forecaster.points("total").sum() == pytest.approx(result.forecaster.points().sum())
+    moved = np.abs(result.forecaster.point[:-2] - old.point[2:, :-1]).sum() / old.point[2:, :-1].sum()
+    assert result.moved == pytest.approx(moved)
+    meta = registry.load(NAME, result.version.version).meta
+    assert "news" not in meta, "it is made from the whole file"
+
+
+@pytest.mark.parametrize("kind", ["closure", "opening", "promotion"])
+def test_events_that_the_champion_knew_are_not_forgotten(folder: Path, kind: str) -> None:
+    """Without them a closed store would be forecast as open: an update that is given none is refused,
+    whatever their kind; given again, they are recorded with the new version."""
+    made = FakeRegistry()
+    first, last = ("2012-12-14", "2012-12-28") if kind == "closure" else ("2012-06-01", "2012-06-15")
+    events = (Event(kind, np.datetime64(first), np.datetime64(last), series="2"),)
+    config = ForecasterConfig(model="aligned", horizon=6)
+    request = TrainRequest(config=config, who="Ann", gate_windows=1, gate_horizon=4)
+    train(SALES, made, str(folder / "known.csv"), request, CALENDAR, created="", events=events)
+    before = made.versions(NAME)
+    with pytest.raises(RequestError, match="known events"):
+        go_on(made, folder / "one.csv")
+    assert made.versions(NAME) == before
+    result = go_on(made, folder / "one.csv", events=events)
+    content = made.load(NAME, result.version.version)
+    assert content.meta["events"] == [[kind, first, last, "2", ""]]
+    if kind == "closure":
+        store = result.forecaster.keys.tolist().index("2")
+        assert (result.forecaster.point[:3, store] == 0).all()
 
 
 def test_forecasts_that_make_no_sense_are_not_registered(

@@ -7,14 +7,18 @@ The rules of the count:
 - ``last`` counts once for each series and week: the answer of the version with the latest cutoff, which is
   what people had in hand when the week came.
 - What a planner overrode counts with the model's own number, and without a band.
-- What-if questions and explanations are no forecasts. Sums over departments are judged by their series.
+- What-if questions and explanations are no forecasts.
+- Sums (stores of departments, the total) count by themselves, beside the series, like for like: answer and
+  actual are those of the members whose actual is there. Where those that have none make more than a twentieth
+  of the forecast, the sum is not judged, and it is said.
 - A version sees no week that it forecasts, so that it does not matter when it was asked.
+- What serves is judged by ``standing``: without the versions that were taken back, and without challengers
+  that never came to serve. What they said stays in all other figures: people had it in hand.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,15 +30,17 @@ from storecast.forecasting.calendar import calendar_of
 from storecast.forecasting.forecaster import HORIZON_LIMIT, Forecaster
 from storecast.forecasting.live import LEVELS, LiveRows, Tally
 from storecast.forecasting.state import from_state
+from storecast.forecasting.verdict import RECENT
+from storecast.jobs.answered import read_answers
+from storecast.jobs.sums import Members, Sums
 from storecast.ports import ArtifactContent
-from storecast.ports.monitoring import Answer, AnsweredVersion, Answers
+from storecast.ports.monitoring import AnsweredVersion, Answers
 from storecast.ports.records import Actuals
 
 __all__ = ["PROMISED_BY", "LiveAccuracy", "Sales", "live_accuracy", "read_sales"]
 
 Float = NDArray[np.float64]
 PROMISED_BY = "naive-growth"  # the naive whose error the back-test's is set against
-_COLUMNS = ("storecast", *(f"storecast-{side}-{level:g}" for level in LEVELS for side in ("lo", "hi")))
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,15 @@ class Sales:
 
 @dataclass(frozen=True)
 class LiveAccuracy:
-    """``each`` forecast once, and the ``last`` of each series and week; ``answers``: log entries that count;
+    """``each`` forecast once, and the ``last`` of each series and week; ``standing``: ``each`` without the
+    versions set ``aside``; ``sums``: the same of the levels above; ``answers``: log entries that count;
     ``unknown``: versions that answered and cannot be read any more."""
 
     each: Tally
     last: Tally
+    standing: Tally
+    aside: tuple[int, ...]
+    sums: Sums
     answers: int
     unknown: tuple[int, ...]
 
@@ -82,7 +92,10 @@ class LiveAccuracy:
             "rows": self.each.rows,
             "all": self.each.figures("all").get("all"),
             "last": self.last.figures("all").get("all"),
+            "standing": self.standing.latest(RECENT),
+            "aside": list(self.aside),
             "by": tables,
+            "sums": self.sums.as_dict(),
             "unknown_versions": list(self.unknown),
         }
 
@@ -110,13 +123,15 @@ def live_accuracy(
     load: Callable[[AnsweredVersion], ArtifactContent],
     name: str,
     advance: Callable[[float], None] = lambda share: None,
+    *,
+    aside: frozenset[int] = frozenset(),
 ) -> LiveAccuracy:
     """Judge the logged forecasts of all versions of ``name``, one version in memory at a time.
 
-    ``load`` gives a version's artifact; one that it refuses is named in the result. Raises LogError where the
-    database is away.
+    ``aside``: see ``promotion.set_aside``. ``load`` gives a version's artifact; one that it refuses is named
+    in the result. Raises LogError where the database is away.
     """
-    each, last, unknown = Tally(), Tally(), []
+    each, last, standing, sums, unknown = Tally(), Tally(), Tally(), Sums(), []
     found: list[tuple[np.datetime64, AnsweredVersion]] = []
     versions = answers.versions(name)
     taken = np.zeros(sales.y.shape, dtype=bool)
@@ -132,15 +147,31 @@ def live_accuracy(
         forecaster = from_state(content.arrays, content.texts, content.meta)
         actual = sales.of(forecaster)
         if np.isfinite(actual).any():
-            cells = _answered(answers, name, version, forecaster, np.isfinite(actual))
+            members = {level: Members.of(forecaster, level, actual) for level in forecaster.levels}
+            wanted = {level: np.isfinite(of.actual) for level, of in members.items()}
+            answered = read_answers(answers, name, version, forecaster, wanted)
+            cells = answered["series"].cells
             said = np.isfinite(cells[0]) & np.isfinite(actual)
             weights = calendar_of(content.meta.get("calendar", {})).weights(forecaster.weeks)
             ratio = _promised(content.meta)
-            each.add(_rows(version.version, forecaster, cells, actual, weights, said, ratio))
+            rows = _rows(version.version, forecaster, cells, actual, weights, said, ratio)
+            each.add(rows)
+            if version.version not in aside:
+                standing.add(rows)
             fresh = said & ~_taken(taken, sales, forecaster, said)
             last.add(_rows(version.version, forecaster, cells, actual, weights, fresh, ratio))
+            for level in forecaster.levels.keys() - {"series"}:
+                sums.add(level, version.version, forecaster, members[level], answered[level].cells, weights)
         advance((done + 1) / len(found))
-    return LiveAccuracy(each, last, sum(version.entries for version in versions), tuple(unknown))
+    return LiveAccuracy(
+        each,
+        last,
+        standing,
+        tuple(sorted(aside & {version.version for _, version in found})),
+        sums,
+        sum(version.entries for version in versions),
+        tuple(unknown),
+    )
 
 
 def _promised(facts: Mapping[str, Any]) -> Float:
@@ -166,74 +197,6 @@ def _taken(
     out[h, n] = taken[row, column]
     taken[row, column] = True
     return out
-
-
-def _answered(
-    answers: Answers,
-    name: str,
-    version: AnsweredVersion,
-    forecaster: Forecaster,
-    wanted: NDArray[np.bool_],
-) -> Float:
-    """(5, H, N) point and limits as they were first answered, NaN where they were not."""
-    cells = np.full((len(_COLUMNS), *forecaster.point.shape), np.nan)
-    places = {key: i for i, key in enumerate(forecaster.keys.tolist())}
-    weeks = {week: i for i, week in enumerate(forecaster.weeks.astype("datetime64[D]").astype(str).tolist())}
-    open_ = wanted.sum(axis=0)  # cells of each series still to be heard
-    heard = np.zeros(wanted.shape, dtype=bool)
-    for answer in answers.of(name, version):
-        if answer.series and (answer.series not in places or not open_[places[answer.series]]):
-            continue
-        said = _overridden(answer)
-        for columns in answers.columns(answer):
-            _take(cells, heard, columns, answer.series, places, weeks, said)
-        if answer.series:
-            place = places[answer.series]
-            open_[place] = (wanted[:, place] & ~heard[:, place]).sum()
-        else:
-            open_ = (wanted & ~heard).sum(axis=0)
-        if not open_.any():
-            break
-    return cells
-
-
-def _overridden(answer: Answer) -> Mapping[tuple[str, str], float]:
-    """Series and week -> the model's own number, of what a planner said."""
-    if '"overrides"' not in answer.inputs:
-        return {}
-    asked = json.loads(answer.inputs)
-    return {(o["unique_id"], o["ds"]): float(o["model"]) for o in asked.get("overrides", ())}
-
-
-def _take(
-    cells: Float,
-    heard: NDArray[np.bool_],
-    columns: Mapping[str, Sequence[Any]],
-    series: str,
-    places: Mapping[str, int],
-    weeks: Mapping[str, int],
-    said: Mapping[tuple[str, str], float],
-) -> None:
-    """Write what a piece of an answer says into the cells that nothing was said of before."""
-    if "storecast" not in columns:
-        return
-    ds = columns["ds"]
-    days: list[str] = np.asarray(ds, dtype="datetime64[D]").astype(str).tolist()
-    names = [series] * len(days) if series else list(columns["unique_id"])
-    h = np.array([weeks.get(day, -1) for day in days], dtype=np.int64)
-    n = np.array([places.get(key, -1) for key in names], dtype=np.int64)
-    rows = np.flatnonzero((h >= 0) & (n >= 0))
-    _, first = np.unique(h[rows] * cells.shape[2] + n[rows], return_index=True)
-    rows = rows[np.sort(first)]
-    rows = rows[~heard[h[rows], n[rows]]]
-    for k, column in enumerate(_COLUMNS):
-        if column in columns:
-            cells[k, h[rows], n[rows]] = np.asarray(columns[column], dtype=np.float64)[rows]
-    heard[h[rows], n[rows]] = True
-    for r in rows.tolist() if said else ():
-        if (names[r], days[r]) in said:
-            cells[:, h[r], n[r]] = np.nan
-            cells[0, h[r], n[r]] = said[names[r], days[r]]
 
 
 def _rows(

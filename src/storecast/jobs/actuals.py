@@ -58,6 +58,16 @@ def take_actuals(
 
 def _check_weeks(days: NDArray[np.datetime64], forecaster: Forecaster, path: str) -> None:
     last = forecaster.cutoff
+    end = forecaster.weeks[-1].astype("datetime64[D]")
+    late = days[days > end]
+    if late.size:  # they stay: sales that are missing would never be noticed again
+        raise DataError(
+            "Some of these sales are of weeks after the last that is forecast.",
+            where=path,
+            expected=f"weeks up to {end}",
+            found=f"{late.max()}",
+            remedy="Correct the dates; where they are right, update first: storecast update.",
+        )
     off = days[((days - last).astype(np.int64) % 7) != 0]
     if off.size:
         raise DataError(

@@ -13,9 +13,10 @@ from storecast.errors import DataError, RequestError
 from storecast.forecasting.calendar import US_RETAIL, Calendar
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.frames import forecast_table
-from storecast.forecasting.panel import Panel, known_ahead
+from storecast.forecasting.panel import UNIQUE_ID, Panel, known_ahead
 from storecast.forecasting.plausible import smoke_forecast
 from storecast.forecasting.quality import QualityReport, SalesData, SalesRefusedError, SalesSource
+from storecast.formulas import neutral
 from storecast.jobs.queue import Tell, Word, work_off
 from storecast.jobs.run import TableWriter
 from storecast.ports.uploads import DATASET_JOB, UPLOAD, forecast_content
@@ -111,9 +112,10 @@ class DatasetWork:
         for i, level in enumerate(forecaster.levels):
             word.say(0.8 + 0.2 * i / len(forecaster.levels), "write")
             name = forecast_content(level)
-            self.tables.write(
-                forecast_table(forecaster, len(forecaster.weeks), self.levels, level), f"{folder}/{name}"
-            )
+            table = forecast_table(forecaster, len(forecaster.weeks), self.levels, level)
+            names = table[UNIQUE_ID]  # of the file, and handed out in one that spreadsheets open
+            table[UNIQUE_ID] = names.map(neutral).astype(names.dtype)
+            self.tables.write(table, f"{folder}/{name}")
             size, digest = self.datasets.attach(dataset.id, name, self.scratch.read(f"{folder}/{name}"))
             contents[name] = {"bytes": size, "sha256": digest}
         return contents

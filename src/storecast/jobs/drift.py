@@ -77,8 +77,8 @@ def since_cutoff(
     ``meta``.
 
     Where ``news`` holds the history too, as a whole file does, it is looked at as it is, with its inputs;
-    where it holds new weeks alone, behind the history that the forecaster keeps, which has those inputs that
-    its model reads. Raises DataError where the weeks do not follow on each other.
+    where it holds new weeks alone or lacks series, behind the history that the forecaster keeps, which has
+    those inputs that its model reads. Raises DataError where the weeks do not follow on each other.
     """
     calendar = calendar_of(meta.get("calendar", {}))
     panel = news if _whole(forecaster, news) else extend(history_panel(forecaster), news).panel

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
 from storecast.errors import RegistryError
-from storecast.forecasting.calendar import US_RETAIL, Calendar, calendar_of, calendar_state
-from storecast.forecasting.change import Change, change
+from storecast.forecasting.calendar import Calendar, calendar_state
+from storecast.forecasting.change import Change, change_with
 from storecast.forecasting.events import Event
 from storecast.forecasting.explain import Explanation
 from storecast.forecasting.explain import explain as reasons
 from storecast.forecasting.lineage import Table
 from storecast.forecasting.lineage import path as line_of
+from storecast.forecasting.overrides import counting
 from storecast.forecasting.panel import Panel, known_ahead
 from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.state import to_state
@@ -22,9 +24,11 @@ from storecast.jobs.champion import Serving, serving
 from storecast.jobs.checks import check_events, check_horizon
 from storecast.jobs.forecast import ForecastRequest
 from storecast.jobs.lineage import came_from
-from storecast.ports import ModelVersion, Registry
+from storecast.ports import ModelVersion, Registry, ReleaseInfo
+from storecast.ports.moves import replaced_at
+from storecast.ports.records import Override
 
-__all__ = ["Moved", "explain", "explain_change"]
+__all__ = ["Moved", "Planners", "explain", "explain_change"]
 
 
 def explain(
@@ -61,6 +65,16 @@ class Moved:
     made_by: str
 
 
+@dataclass(frozen=True)
+class Planners:
+    """What planners said until ``now`` (microseconds since 1970): all their ``rows``, undone ones too;
+    ``published``: the pointer to what serves, which knows when a version was replaced."""
+
+    rows: Sequence[Override]
+    now: int
+    published: ReleaseInfo | None = None
+
+
 def explain_change(
     source: SalesSource,
     registry: Registry,
@@ -69,6 +83,7 @@ def explain_change(
     key: str,
     weeks: Iterable[int],
     since: str,
+    planners: Planners,
     calendar: Calendar | None = None,
     events: Sequence[Event] = (),
     advance: Callable[[float], None] = lambda share: None,
@@ -78,8 +93,9 @@ def explain_change(
     """Why the forecasts of ``key`` for ``weeks`` ahead moved since the version ``since``: its number, or
     ``last`` for the champion before this one, or for the champion where the data is newer than it.
 
-    Planners' overrides are not in it: the service, which answers with them, tells their part. Raises
-    RegistryError where there is no such version, RequestError for a week that both do not forecast.
+    Planners' overrides are a part of their own: as they counted when the earlier version was replaced, and as
+    they count now. Raises RegistryError where there is no such version, RequestError for a week that both do
+    not forecast.
     """
     check_horizon(request.horizon)
     data = source.read(path)
@@ -101,29 +117,34 @@ def explain_change(
     if made.version is not None:
         after = table(next(version for version in versions if version.version == made.version))
     else:
-        after = _on_the_spot(registry, request, made, data, panel, calendar, events)
+        after = _on_the_spot(registry, request, made, data, panel)
     tables = line_of(table(before), after, find)
     days = [str(np.datetime64(made.forecaster.weeks[h - 1], "D")) for h in weeks]
-    return Moved(tuple(change(tables, key, day, level=level) for day in days), before.version, made.made_by)
+    moment = _answered_until(registry, request.name, before, planners)
+    then = counting((row for row in planners.rows if row.at < moment), moment)
+    now = counting(planners.rows, planners.now)
+    place = after.level_of(key) if level is None else level
+    changes = [change_with(tables, key, day, place, then=then, now=now) for day in days]
+    return Moved(tuple(changes), before.version, made.made_by)
+
+
+def _answered_until(registry: Registry, name: str, before: ModelVersion, planners: Planners) -> int:
+    """When ``before`` answered last, microseconds since 1970: now, where it serves still."""
+    info = planners.published
+    if info is not None:
+        return planners.now if info.version == before.version else replaced_at(info, before.version)
+    ends = [move.at for move in registry.history(name) if move.previous == before.version]
+    return int(datetime.fromisoformat(ends[-1]).timestamp() * 1e6) if ends else planners.now
 
 
 def _on_the_spot(
-    registry: Registry,
-    request: ForecastRequest,
-    made: Serving,
-    data: SalesData,
-    panel: Panel,
-    calendar: Calendar | None,
-    events: Sequence[Event],
+    registry: Registry, request: ForecastRequest, made: Serving, data: SalesData, panel: Panel
 ) -> Table:
     """What was fitted just now, with the forecasts on the way from the champion."""
     champion = registry.champion(request.name)
-    known: Calendar = calendar or US_RETAIL
-    if champion is not None and calendar is None:
-        known = calendar_of(registry.load(request.name, champion.version).meta["calendar"])
     future = known_ahead(panel, data.future, request.horizon)
-    line = came_from(registry, champion, made.forecaster, panel, known, events, future)
-    facts = {**line.facts, "data_digest": data.digest, "calendar": calendar_state(known)}
+    line = came_from(registry, champion, made.forecaster, panel, made.calendar, made.events, future)
+    facts = {**line.facts, "data_digest": data.digest, "calendar": calendar_state(made.calendar)}
     arrays, _, meta = to_state(made.forecaster)
     return Table.of(0, "", {**arrays, **line.arrays}, {**meta, **facts})
 

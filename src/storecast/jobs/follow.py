@@ -113,14 +113,18 @@ class Follower:
             self._lost_database(error)
             return
         except StorecastError as error:
-            self._tell("request failed", id=request.id, kind=request.kind, error=error.what)
-            self._fail(request, error, events)
+            self._fail(request, error.what, error.message(), events)
+            return
+        except Exception as accident:  # noqa: BLE001 - claimed again it would end the next follower, and the next
+            text = f"{type(accident).__name__}: {accident}"
+            self._fail(request, text, text, events)
             return
         self._tell(request.kind, id=request.id, finished=done, **told)
 
-    def _fail(self, request: ModelEvent, error: StorecastError, events: ModelEvents) -> None:
+    def _fail(self, request: ModelEvent, what: str, error: str, events: ModelEvents) -> None:
+        self._tell("request failed", id=request.id, kind=request.kind, error=what)
         try:
-            events.fail(request.id, self.worker, error.message())
+            events.fail(request.id, self.worker, error)
         except LogError as lost:
             self._lost_database(lost)
 

@@ -19,6 +19,7 @@ from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.panel import UNIQUE_ID, Panel
 from storecast.forecasting.plausible import same_sales
 from storecast.forecasting.promotion import (
+    LEAST_WEEKS,
     BacktestArrays,
     GateReport,
     Rival,
@@ -40,8 +41,8 @@ _ROW = [UNIQUE_ID, "ds", "cutoff"]
 
 @dataclass(frozen=True)
 class Case:
-    """What is judged: ``config`` on ``panel``, whose data has ``digest``, at ``windows`` cutoffs ``horizon``
-    weeks apart and ahead; ``levels`` of bands in percent; money in ``unit``."""
+    """What is judged: ``config`` on ``panel``, whose data has ``digest``, at ``windows`` cutoffs or more,
+    ``horizon`` weeks apart and ahead; ``levels`` of bands in percent; money in ``unit``."""
 
     panel: Panel
     digest: str
@@ -55,8 +56,10 @@ class Case:
 
 
 def judged(case: Case, advance: Advance) -> Backtest | None:
-    """The rolling back-test the gate judges by; None where no cutoff leaves a year to look back to."""
-    windows = min(case.windows, (len(case.panel.weeks) - FIRST_ORIGIN) // case.horizon)
+    """The rolling back-test the gate judges by; None where no cutoff leaves a year to look back to. Where the
+    horizon is short it takes as many cutoffs as test the weeks without which the gate judges nothing."""
+    wanted = max(case.windows, -(-LEAST_WEEKS // case.horizon))
+    windows = min(wanted, (len(case.panel.weeks) - FIRST_ORIGIN) // case.horizon)
     if windows < 1:
         return None
     cutoffs = rolling_cutoffs(case.panel.weeks, case.horizon, windows, case.horizon)
@@ -112,7 +115,6 @@ def _rows(test: Backtest, panel: Panel) -> BacktestArrays:
     rows = test.rows
     column = np.searchsorted(panel.keys, rows[UNIQUE_ID].to_numpy(dtype=str))
     y, weight, h = (rows[name].to_numpy() for name in ("y", "weight", "h"))
-    types = panel.static.get("type")
     return BacktestArrays(
         y=y,
         weight=weight,
@@ -126,7 +128,7 @@ def _rows(test: Backtest, panel: Panel) -> BacktestArrays:
             weight,
             y,
             buckets=BUCKETS,
-            store_type=None if types is None else types.astype(str)[column],
+            store_type=panel.texts("type")[column] if "type" in panel.static else None,
             department=panel.blocks[column] if panel.hierarchical else None,
         ),
     )

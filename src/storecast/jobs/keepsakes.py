@@ -14,10 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from storecast.forecasting.backtest import Backtest
-from storecast.forecasting.panel import DS, UNIQUE_ID, Panel, Y
+from storecast.forecasting.forecaster import Forecaster
+from storecast.forecasting.panel import DS, UNIQUE_ID, Panel, Y, known_ahead
+from storecast.forecasting.quality import SalesData
 from storecast.forecasting.scores import group_scores, horizon_bucket
 
-__all__ = ["keepsakes"]
+__all__ = ["data_facts", "keepsakes", "latest_week"]
 
 Float = NDArray[np.float64]
 _INPUTS = ("temperature", "fuel_price", "cpi", "unemployment")
@@ -40,6 +42,39 @@ def keepsakes(panel: Panel, judged: Backtest | None) -> dict[str, Any]:
             },
         }
     return kept
+
+
+def data_facts(data: SalesData, panel: Panel, horizon: int) -> dict[str, Any]:
+    """What a version's data card tells of its data that the version does not hold: how they were shaped, what
+    was found in them, what is known beside sales and how far ahead.
+
+    The same data give the same facts, whatever their files are called.
+    """
+    report, ahead = data.report, known_ahead(panel, data.future, horizon)
+    exogenous = {
+        name: {
+            "known": round(float(np.isfinite(values).mean()), 4),
+            "ahead": int(np.isfinite(ahead[name]).any(axis=1).sum()) if name in ahead else 0,
+        }
+        for name, values in panel.observed.items()
+    }
+    findings = [
+        {
+            "severity": found.severity,
+            "kind": found.kind,
+            "count": found.count,
+            "what": found.what.replace(found.file, "the file") if found.file else found.what,
+        }
+        for found in report.findings
+    ]
+    return {
+        "shape": data.shape,
+        "status": report.status,
+        "rows": report.rows,
+        "findings": findings,
+        "exogenous": exogenous,
+        "static": sorted(panel.static),
+    }
 
 
 def _plain(values: Sequence[float] | Float, digits: int) -> list[float | None]:
@@ -78,7 +113,12 @@ def _tables(panel: Panel, judged: Backtest) -> dict[str, dict[str, list[Any]]]:
     rows = judged.rows
     stores = judged.higher.get("store", rows)
     holiday = pd.Series(np.where(rows["weight"] > 1.0, "holiday weeks", "other weeks"))
+    levels = {"series": rows, **judged.higher}
     tables = {
+        "level": (
+            pd.concat(list(levels.values()), ignore_index=True),
+            pd.Series(np.repeat(list(levels), [len(frame) for frame in levels.values()])),
+        ),
         "store": (stores, stores["store"]),
         "horizon": (rows, horizon_bucket(rows)),
         "week": (rows, rows["h"]),
@@ -110,3 +150,27 @@ def _latest(rows: pd.DataFrame, levels: Sequence[float]) -> dict[str, list[Any]]
         "lo": _plain(last[f"storecast-lo-{level}"].to_numpy(), 2),
         "hi": _plain(last[f"storecast-hi-{level}"].to_numpy(), 2),
     }
+
+
+def latest_week(before: Forecaster, now: Forecaster, coverage: float) -> dict[str, dict[str, list[Any]]]:
+    """The last week that ``now`` has seen by level of the hierarchy, as ``before`` had forecast it, with the
+    limits of its ``coverage`` percent band; empty where it did not reach so far."""
+    ahead = int((now.cutoff - before.cutoff).astype(np.int64)) // 7
+    if not 1 <= ahead <= len(before.weeks):
+        return {}
+    out: dict[str, dict[str, list[Any]]] = {}
+    for name, level in now.levels.items():
+        keys = before.levels[name].keys
+        at, mine = {str(key): i for i, key in enumerate(keys)}, level.total(now.history[-1])
+        known = [i for i in np.argsort(level.keys) if str(level.keys[i]) in at and np.isfinite(mine[i])]
+        theirs = [at[str(level.keys[i])] for i in known]
+        low, high = before.limits(coverage, name)
+        out[name] = {
+            UNIQUE_ID: [str(level.keys[i]) for i in known],
+            DS: [str(now.cutoff)] * len(known),
+            "y": _plain(mine[known], 2),
+            "forecast": _plain(before.points(name)[ahead - 1, theirs], 2),
+            "lo": _plain(low[ahead - 1, theirs], 2),
+            "hi": _plain(high[ahead - 1, theirs], 2),
+        }
+    return out

@@ -18,9 +18,10 @@ from storecast.forecasting.lineage import BRIDGE
 from storecast.forecasting.panel import Panel
 from storecast.forecasting.state import from_state
 from storecast.forecasting.updating import update
+from storecast.jobs.told import event_state, events_of
 from storecast.ports import ModelVersion, Registry
 
-__all__ = ["Lineage", "came_from", "event_state"]
+__all__ = ["Lineage", "came_from"]
 
 Float = NDArray[np.float64]
 _LINE = ("lineage", "update")
@@ -41,21 +42,6 @@ class _Known:
     calendar: Calendar
     events: Sequence[Event]
     future: Mapping[str, Float]
-
-
-def event_state(events: Sequence[Event]) -> list[list[str]]:
-    """Events as plain data."""
-    return [[e.kind, str(e.first), str(e.last), e.series, e.block] for e in events]
-
-
-def _events_of(meta: Mapping[str, Any]) -> tuple[Event, ...] | None:
-    """The events that a version knew; None where it knew some and they are not recorded."""
-    if "events" not in meta:
-        return None if meta["learnt"].get("events") else ()
-    return tuple(
-        Event(kind, np.datetime64(first, "D"), np.datetime64(last, "D"), series, block)
-        for kind, first, last, series, block in meta["events"]
-    )
 
 
 def came_from(
@@ -88,7 +74,7 @@ def came_from(
         bridges = {name: array for name, array in content.arrays.items() if name.startswith(BRIDGE)}
         return Lineage(bridges, facts | kept)
     line = {"version": parent.version, "digest": parent.digest}
-    known = _events_of(content.meta)
+    known = events_of(content.meta)
     if known is None:
         return Lineage({}, facts | {"lineage": {**line, "why": "the events that it knew are not recorded"}})
     known_calendar = calendar_of(content.meta["calendar"]) if "calendar" in content.meta else calendar

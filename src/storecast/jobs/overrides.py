@@ -87,10 +87,10 @@ def _check(wish: Wish, now: int) -> None:
         )
 
 
-def undo(table: Overrides, key: str, *, who: str, why: str, now: int) -> list[Override]:
-    """Take back the override, or all of the statement, with this id; raises RequestError where there is none,
-    ConflictError where it is undone already."""
-    rows = table.find(key)
+def undo(table: Overrides, key: str, *, who: str, why: str, now: int, whole: bool = False) -> list[Override]:
+    """Take back the override with this id, ``whole``: with all that was said at once with it; raises
+    RequestError where there is none, ConflictError where it is undone already."""
+    rows = table.find(key, whole=whole)
     if not rows:
         raise RequestError(
             "There is no override of this id.", found=key[:60], remedy="See `storecast override list --all`."

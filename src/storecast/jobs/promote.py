@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storecast.errors import ArtifactError, RegistryError
+from storecast.errors import ArtifactError, ConflictError, RegistryError
 from storecast.jobs.publish import check_version, publish_champion, served, tell_registry
 from storecast.ports import ModelVersion, Move, Registry, Releases
+from storecast.ports.releases import OVERRULED
 
 if TYPE_CHECKING:
     from storecast.forecasting.promotion import GateReport
@@ -17,13 +18,13 @@ __all__ = [
     "GATE",
     "GATE_REASON",
     "NOT_PASSED",
-    "OVERRULED",
     "Comparison",
     "ModelDetail",
     "ModelList",
     "Promotion",
     "Rollback",
     "check_gate",
+    "check_unmoved",
     "compare_versions",
     "list_versions",
     "pick",
@@ -38,7 +39,6 @@ GATE, GATE_REASON = "gate", "gate_reason"  # tags of a version: the gate's verdi
 NOT_PASSED = "not passed"  # worse than a naive forecast, or not proven better
 _REFUSED = "refused"  # worse than what served, or not proven as good
 _TO_OVERRULE = (NOT_PASSED, _REFUSED)
-OVERRULED = "against the gate: "  # how the reason of a move begins that the gate had refused
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,19 @@ def check_gate(version: ModelVersion) -> None:
             expected="a version that beats the naive forecasts, and is no worse than the one that serves",
             found=version.tags.get(GATE_REASON, version.tags[GATE]),
             remedy="train a better one; or overrule the gate, with the reason in writing (--overrule)",
+        )
+
+
+def check_unmoved(registry: Registry, made: ModelVersion, champion: ModelVersion | None) -> None:
+    """Raise ``ConflictError`` where ``champion``, beside which ``made`` was judged, is champion no more."""
+    now, before = registry.champion(made.name), champion.version if champion else None
+    if (now.version if now else None) != before:
+        raise ConflictError(
+            f"version {made.version} of {made.name} is registered and not promoted: the champion was moved "
+            "while it was made",
+            expected=f"version {before}" if before else "no champion",
+            found=f"version {now.version}" if now else "no champion",
+            remedy="see who moved it and why; then promote this version by its number, if it should serve",
         )
 
 
@@ -241,16 +254,23 @@ def _moved(
 
 
 def rollback(
-    registry: Registry | None, name: str, *, who: str, why: str, releases: Releases | None = None
+    registry: Registry | None,
+    name: str,
+    *,
+    who: str,
+    why: str,
+    releases: Releases | None = None,
+    undo: int | None = None,
 ) -> Rollback:
-    """Undo the last promotion of ``name`` that is not undone yet; raises where none is left.
+    """Undo the last promotion of ``name`` that is not undone yet; raises where none is left, or where it is
+    not that of version ``undo``.
 
     With ``releases`` it is what serves that goes back, at once, to the version that the folder still holds;
     then the registry is told. Where that cannot be reached, or is None, the follower tells it later.
     """
     now = served(releases) if releases is not None else None
     if releases is not None and (registry is None or (now is not None and now.previous is not None)):
-        done = releases.rollback(who=who, why=why)
+        done = releases.rollback(who=who, why=why, undo=undo)
         error = "it was left out."
         if registry is not None:
             try:
@@ -262,6 +282,13 @@ def rollback(
     if registry is None:
         raise TypeError("a rollback needs the registry or the release folder")
     before = registry.champion(name)
+    if before is not None and undo not in (None, before.version):
+        raise RegistryError(
+            f"version {undo} serves no more",
+            expected=f"version {undo} as the champion of {name}",
+            found=f"version {before.version}",
+            remedy="see who moved it, then roll back what serves now",
+        )
     made = registry.rollback(name, who=who, why=why)
     if releases is not None:
         # it served before: whether it is plausible beside what it replaces is not the question now

@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 _NOTHING: Mapping[str, str] = {}
+_ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, MemoryError)  # of data that is no model
 _TRIES = 20  # somebody else published in between; each try is a look at a file
 
 
@@ -55,13 +56,10 @@ def served(releases: Releases) -> ReleaseInfo | None:
         return None
 
 
-def _forecaster(version: ModelVersion, content: ArtifactContent) -> Forecaster:
-    """The fitted forecaster; data whose digest is right may still be none."""
-    try:
-        return from_state(content.arrays, content.texts, content.meta)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"it is no forecaster this storecast can read ({type(error).__name__}: {error})"
-        raise VersionRefusedError(version, [reason]) from error
+def _looked_at(content: ArtifactContent, old: Forecaster | None, *, anyway: bool) -> tuple[str, list[str]]:
+    """Its kind of model, and why it must not serve."""
+    new = from_state(content.arrays, content.texts, content.meta)
+    return new.config.model, smoke_forecast(new) if anyway else check_table(new, old)
 
 
 def check_version(
@@ -75,10 +73,17 @@ def check_version(
     content = releases.stage(
         version.digest, lambda folder: registry.export(version.name, version.version, folder)
     )
-    new = _forecaster(version, content)
-    if reasons := smoke_forecast(new) if anyway else check_table(new, _serving(releases, version)):
+    old = None if anyway else _serving(releases, version)
+    try:
+        model, reasons = _looked_at(content, old, anyway=anyway)
+    except (
+        _ODD
+    ) as error:  # data whose digest is right may still be no forecaster, which shows when it is used
+        reason = f"it is no forecaster this storecast can read ({type(error).__name__}: {error})"
+        raise VersionRefusedError(version, [reason]) from error
+    if reasons:
         raise VersionRefusedError(version, reasons)
-    return new.config.model
+    return model
 
 
 def _serving(releases: Releases, version: ModelVersion) -> Forecaster | None:
@@ -89,7 +94,7 @@ def _serving(releases: Releases, version: ModelVersion) -> Forecaster | None:
     try:
         content = releases.load(now)
         return from_state(content.arrays, content.texts, content.meta)
-    except (StorecastError, KeyError, TypeError, ValueError, AttributeError):
+    except (StorecastError, *_ODD):
         return None  # a damaged champion must not keep a sound one from taking its place
 
 

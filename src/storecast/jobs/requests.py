@@ -11,6 +11,7 @@ from storecast.jobs.publish import publish_champion, served
 from storecast.jobs.trial import Tried, canary, shadow, stop_trial
 from storecast.ports import Move, Registry, Releases
 from storecast.ports.records import ModelEvent
+from storecast.ports.releases import OVERRULED
 
 __all__ = ["Outcome", "carry_out", "request_of"]
 
@@ -57,7 +58,7 @@ def carry_out(registry: Registry, releases: Releases, request: ModelEvent) -> Ou
         trial = _begin(registry, releases, request, why).trial
         return Outcome(now.version if now else None, trial.version, trial.digest)
     if request.kind in _STOPS:
-        alone = stop_trial(releases, who=request.who, why=why)
+        alone = stop_trial(releases, who=request.who, why=why, version=request.from_version)
         return Outcome(now.trial.version if now and now.trial else None, alone.version, alone.digest)
     before = _moved(registry, releases, request, why)
     after = served(releases)
@@ -74,7 +75,8 @@ def _moved(registry: Registry, releases: Releases, request: ModelEvent, why: str
         wanted = request.to_version
         return promote(registry, name, wanted, who=who, why=why, releases=releases, overrule=over).previous
     if request.kind == "rollback":
-        return rollback(registry, name, who=who, why=why, releases=releases).previous
+        undo = request.from_version
+        return rollback(registry, name, who=who, why=why, releases=releases, undo=undo).previous
     raise RegistryError(
         f"a follower cannot carry out {request.kind!r}",
         expected=f"promote, overrule, rollback, {', '.join((*_TRIALS, *_STOPS))}",
@@ -88,7 +90,9 @@ def _begin(registry: Registry, releases: Releases, request: ModelEvent, why: str
     about, who = (registry, releases, request.model, request.to_version), request.who
     if request.kind == "shadow":
         return shadow(*about, who=who, why=why)
-    return canary(*about, request.share or 0.0, who=who, why=why)
+    over = why.startswith(OVERRULED)  # a request has no other place to say it
+    why = why.removeprefix(OVERRULED)
+    return canary(*about, request.share or 0.0, who=who, why=why, overrule=over)
 
 
 def _history(registry: Registry, name: str) -> list[Move]:

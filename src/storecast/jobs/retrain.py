@@ -15,6 +15,7 @@ from storecast.forecasting.events import Event
 from storecast.forecasting.lineage import BRIDGE
 from storecast.forecasting.quality import SalesSource
 from storecast.forecasting.state import from_state
+from storecast.jobs.told import asked_config
 from storecast.jobs.train import TrainRequest, train
 from storecast.ports import ArtifactContent, ModelVersion, Move
 
@@ -60,6 +61,9 @@ class _Notebook:
         """Keep it."""
         self.kept.append(content)
         return ModelVersion(name, len(self.kept), "", "", (), metrics, tags)
+
+    def describe(self, name: str, version: int, text: str, files: Mapping[str, bytes]) -> None:
+        """Nobody reads it."""
 
     def versions(self, name: str) -> list[ModelVersion]:
         """None."""
@@ -123,9 +127,8 @@ def retrain(
             remedy="Name the data as they were then; the digest is recorded with the version.",
         )
     config = from_state(content.arrays, content.texts, content.meta).config
-    judged = dict(content.meta.get("gate") or {}).get("model") or config.model
     notebook = _Notebook()
-    request = TrainRequest(config=replace(config, model=str(judged)), unit=unit, promote=False)
+    request = TrainRequest(config=asked_config(config, content.meta), unit=unit, promote=False)
     calendar = calendar_of(content.meta["calendar"])
     train(source, notebook, path, request, calendar, created="", events=events, advance=advance)
     made = next((c for c in notebook.kept if c.meta["config"]["model"] == config.model), notebook.kept[-1])

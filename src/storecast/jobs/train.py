@@ -19,11 +19,12 @@ from storecast.forecasting.promotion import Check, GateReport
 from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.scores import scores
 from storecast.forecasting.state import to_state
+from storecast.jobs.cards import describe
 from storecast.jobs.checks import check_events, check_horizon
 from storecast.jobs.judging import Case, judged, verdict
-from storecast.jobs.keepsakes import keepsakes
+from storecast.jobs.keepsakes import data_facts, keepsakes
 from storecast.jobs.lineage import Lineage, came_from
-from storecast.jobs.promote import GATE, GATE_REASON, NOT_PASSED, promote, verdict_tag
+from storecast.jobs.promote import GATE, GATE_REASON, NOT_PASSED, check_unmoved, promote, verdict_tag
 from storecast.ports import ArtifactContent, ModelVersion, Registry, Releases, ReportWriter, RunReport
 
 __all__ = ["TrainRequest", "TrainResult", "content_of", "train"]
@@ -35,8 +36,8 @@ _NO_ADVANCE: Callable[[str, float], None] = lambda stage, share: None  # noqa: E
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """``gate_windows`` cutoffs, ``gate_horizon`` weeks ahead each and as far apart, judge the model;
-    ``promote``: make what serves the champion."""
+    """``gate_windows`` cutoffs, ``gate_horizon`` weeks ahead each and as far apart, judge the model, or
+    more where these test too few weeks; ``promote``: make what serves the champion."""
 
     name: str = "storecast"
     config: ForecasterConfig = field(default_factory=ForecasterConfig)
@@ -96,7 +97,8 @@ def train(
 ) -> TrainResult:
     """Read the sales at ``path``, fit, judge, register, promote and publish in ``releases``.
 
-    The long work is done ``alone``, which raises ConflictError where another makes a version just now. Raises
+    The long work is done ``alone``, which raises ConflictError where another makes a version just now. So
+    does a champion that was moved meanwhile: what was made is registered then, and not promoted. Raises
     DataError, RequestError, RegistryError or ArtifactError, each before the long work where it can be known.
     What is to serve is the model if it beats both naives beyond noise, else the better naive; both are
     registered. It is promoted where the gate decides so: see ``promotion.against``. ``what_if``: the seconds
@@ -191,11 +193,12 @@ def _trained(
         line = Lineage()
         if last:
             line = came_from(registry, champion, forecaster, panel, calendar, events, future)
-        versions.append(_register(registry, report, data.digest, tag, metrics, pictures, line))
+        versions.append(_register(registry, report, data, tag, metrics, pictures, line))
     advance("Register", 1.0)
     assert forecaster is not None
     promoted = request.promote and gate.decision == "promote"
     if promoted:
+        check_unmoved(registry, versions[-1], champion)
         number = versions[-1].version
         promote(registry, request.name, number, who=request.who, why=gate.reason, releases=releases)
     return TrainResult(
@@ -240,7 +243,7 @@ def content_of(forecaster: Forecaster, **more: object) -> ArtifactContent:
 def _register(
     registry: Registry,
     report: RunReport,
-    digest: str,
+    data: SalesData,
     verdict: str,
     metrics: dict[str, float],
     pictures: dict[str, bytes],
@@ -251,15 +254,16 @@ def _register(
     known = {n: v for n, v in metrics.items() if n != "what_if_seconds"}  # the same model, the same artifact
     more = {"metrics": known, "gate": gate.as_dict(), "calendar": calendar_state(report.calendar)}
     more["planning"] = keepsakes(report.panel, report.backtest)
-    content = content_of(forecaster, data_digest=digest, **more, **line.facts)
-    return registry.register(
+    more["data"] = data_facts(data, report.panel, config.horizon)
+    content = content_of(forecaster, data_digest=data.digest, **more, **line.facts)
+    made = registry.register(
         report.name,
         replace(content, arrays={**content.arrays, **line.arrays}),
         params=_flat(asdict(config)) | {"boosting_weight": forecaster.correction.weight},
         metrics=metrics,
         tags={
             "model": config.model,
-            "data_digest": digest,
+            "data_digest": data.digest,
             "cutoff": str(forecaster.cutoff),
             "series": str(len(forecaster.keys)),
             GATE: verdict,
@@ -267,6 +271,8 @@ def _register(
         },
         files=pictures,
     )
+    describe(registry, made, report.unit)
+    return made
 
 
 def _metrics(judged: Backtest, model: str) -> dict[str, float]:

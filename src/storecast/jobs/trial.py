@@ -8,9 +8,10 @@ from storecast.errors import ArtifactError, RegistryError, RequestError
 from storecast.forecasting.forecaster import Forecaster
 from storecast.forecasting.promotion import TableMoves, compare_tables
 from storecast.forecasting.state import from_state
-from storecast.jobs.promote import OVERRULED, Promotion, check_gate, pick, promote, refused_by_gate
+from storecast.jobs.promote import Promotion, check_gate, pick, promote, refused_by_gate
 from storecast.jobs.publish import VersionRefusedError, check_version, served
 from storecast.ports import Registry, ReleaseInfo, Releases, Trial
+from storecast.ports.releases import OVERRULED
 
 __all__ = ["Tried", "canary", "look", "promote_trial", "shadow", "stop_trial"]
 
@@ -148,11 +149,18 @@ def _trial(releases: Releases) -> Trial:
     return now.trial
 
 
-def stop_trial(releases: Releases, *, who: str, why: str) -> ReleaseInfo:
+def stop_trial(releases: Releases, *, who: str, why: str, version: int | None = None) -> ReleaseInfo:
     """Let what serves answer alone again; the registry is not asked. Raises ``ArtifactError`` where no trial
-    is under way."""
+    is under way, or not that of ``version``."""
     trial = _trial(releases)
-    made = releases.end_trial(kind=f"{trial.kind}-stopped", who=who, why=why)
+    if version not in (None, trial.version):
+        raise ArtifactError(
+            f"version {version} is on trial no more",
+            expected=f"a trial of version {version} under way",
+            found=f"one of version {trial.version}",
+            remedy="see who began it, then stop it if it should end",
+        )
+    made = releases.end_trial(kind=f"{trial.kind}-stopped", who=who, why=why, since=trial.at)
     if made is None:
         _trial(releases)
         raise ArtifactError("the trial changed at the same time", remedy="look again")
@@ -163,5 +171,5 @@ def promote_trial(registry: Registry, releases: Releases, name: str, *, who: str
     """Make the challenger that is on trial the champion; raises what ``promote`` raises, ``ArtifactError``
     where no trial is under way. Who began the canary has answered for a version that the gate refused."""
     trial = _trial(releases)
-    overrule = trial.kind == "canary" and trial.why.startswith(OVERRULED)
-    return promote(registry, name, trial.version, who=who, why=why, releases=releases, overrule=overrule)
+    over = trial.overruled
+    return promote(registry, name, trial.version, who=who, why=why, releases=releases, overrule=over)

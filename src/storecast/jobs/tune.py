@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 
 from storecast.forecasting.calendar import Calendar, calendar_state
 from storecast.forecasting.events import Event
@@ -75,8 +76,8 @@ def tune(
 ) -> TuneResult:
     """Search on the sales at ``path`` without their last ``request.held`` weeks, and judge what was found.
 
-    With ``tracker`` what it came to is tracked. Raises DataError, RequestError, and ConflictError where the
-    study was made on something else.
+    With ``tracker`` what it came to is tracked. Raises DataError, RequestError, ConflictError where the
+    study was made on something else, and SetupError where its database is away.
     """
     check_horizon(request.config.horizon)
     data = source.read(path)
@@ -84,30 +85,35 @@ def tune(
     check_events(events, panel)
     chosen = selection(panel, request.config.model, request.config.horizon, held=request.held)
     name, seen_events = study_name(data.digest, request), tuple(events)
-    found = score_trial(chosen, request.config, calendar, seen_events, None, lambda cutoff, score: False)
-    assert found is not None  # nobody told it to give up
-    default = Tried(0, defaults(request.config, chosen.knobs), *found)
+    first = defaults(request.config, chosen.knobs)
+
+    @cache
+    def default() -> Tried:
+        """The default's trial, once it is asked for: by then the study is open, or was refused."""
+        found = score_trial(chosen, request.config, calendar, seen_events, None, lambda cutoff, score: False)
+        assert found is not None  # nobody told it to give up
+        return Tried(0, first, *found)
 
     def objective(
         values: Mapping[str, float], report: Callable[[int, float], bool]
     ) -> tuple[float, tuple[float, ...]] | None:
         config = configured(request.config, values)
-        return score_trial(chosen, config, calendar, seen_events, default, report)
+        return score_trial(chosen, config, calendar, seen_events, default(), report)
 
     studies.search(
         name,
         chosen.knobs,
         objective,
         facts=_facts(data.digest, request, chosen, calendar, seen_events),
-        first=default.values,
+        first=first,
         trials=request.trials,
         seconds=request.seconds,
         seed=request.config.seed + 7919 * request.worker,
         told=told,
     )
-    tried = tuple(studies.tried(name)) or (default,)
+    tried = tuple(studies.tried(name)) or (default(),)
     if tried[0].number != 0:  # another process is still at it
-        tried = (default, *tried)
+        tried = (default(), *tried)
     verdict = judge_trials(chosen, tried, seed=request.config.seed)
     result = TuneResult(name, chosen, tried, verdict, configured(request.config, verdict.best.values))
     if tracker is not None and request.worker == 0:

@@ -22,17 +22,18 @@ from storecast.forecasting.quality import SalesData, SalesSource
 from storecast.forecasting.state import from_state
 from storecast.forecasting.updating import trained_until
 from storecast.forecasting.updating import update as go_on
+from storecast.jobs.cards import describe
 from storecast.jobs.checks import check_events
-from storecast.jobs.keepsakes import keepsakes
-from storecast.jobs.lineage import event_state
-from storecast.jobs.promote import GATE, promote
+from storecast.jobs.keepsakes import data_facts, keepsakes, latest_week
+from storecast.jobs.promote import GATE, check_unmoved, promote
+from storecast.jobs.told import event_state, events_of
 from storecast.jobs.train import content_of
 from storecast.ports import ModelVersion, Registry, Releases
 
 __all__ = ["UpdateRequest", "UpdateResult", "update"]
 
 _NO_ADVANCE: Callable[[str, float], None] = lambda stage, share: None  # noqa: E731
-_KEPT_FACTS = ("metrics", "gate", "calendar", "planning")
+_KEPT_FACTS = ("metrics", "gate", "calendar", "planning", "data", "news")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class UpdateRequest:
     promote: bool = True
     accept_changes: bool = False
     who: str = ""
+    unit: str = "$"
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,11 @@ def update(
 ) -> UpdateResult:
     """Go on with the champion by the sales at ``path``: new weeks alone, or the whole history with them.
 
-    The work is done ``alone``, which raises ConflictError where another makes a version just now. Raises
-    DataError where no week is new, one is left out or the past was changed; RegistryError without a
-    champion; ArtifactError where the forecasts made must not be served: then nothing is registered.
+    Series of which a whole file has no row any more are not forecast any more. The work is done ``alone``,
+    which raises ConflictError where another makes a version just now; so does a champion that was moved
+    meanwhile: what was made is registered then, and not promoted. Raises DataError where no week is new, one
+    is left out or the past was changed; RegistryError without a champion; ArtifactError where the forecasts
+    made must not be served: then nothing is registered.
     """
     data = source.read(path)
     news = Panel.from_frame(data.panel)
@@ -91,14 +95,14 @@ def update(
         content = registry.load(request.name, champion.version)
         old = from_state(content.arrays, content.texts, content.meta)
         extended = extend(history_panel(old), news)
-        _check(old, extended, events, request, path)
+        _check(extended, events, events_of(content.meta), request, path)
         advance("Update", 0.0)
         new = go_on(
             old,
-            extended.panel,
+            extended.remaining,
             calendar_of(content.meta.get("calendar", {})),
             events,
-            known_future=known_ahead(extended.panel, data.future, old.config.horizon),
+            known_future=known_ahead(extended.remaining, data.future, old.config.horizon),
         )
         advance("Update", 1.0)
         if reasons := check_table(new, old):
@@ -109,8 +113,12 @@ def update(
                 remedy="look at the new sales; what served before goes on",
             )
         advance("Register", 0.0)
-        version = _register(registry, request.name, champion, content.meta, data, news, new, extended, events)
+        version = _register(
+            registry, request.name, champion, content.meta, data, news, old, new, extended, events
+        )
+        describe(registry, version, request.unit)
         if request.promote:
+            check_unmoved(registry, version, champion)
             first, last = new.history_weeks[-extended.new], new.cutoff
             weeks = f"week {last}" if extended.new == 1 else f"weeks {first} to {last}"
             why = f"update of version {champion.version} by the {weeks}"
@@ -128,8 +136,13 @@ def update(
 
 
 def _check(
-    old: Forecaster, extended: Extended, events: Sequence[Event], request: UpdateRequest, path: str
+    extended: Extended,
+    events: Sequence[Event],
+    known: Sequence[Event] | None,
+    request: UpdateRequest,
+    path: str,
 ) -> None:
+    """``known``: the events that the champion knew, as of ``events_of``."""
     if extended.early and not request.accept_changes:
         raise DataError(
             f"These sales change the past: {extended.early:,} sales that are more than {CORRECTED_WEEKS} "
@@ -139,7 +152,7 @@ def _check(
             found="; ".join(extended.examples),
             remedy="Give the right file; or --accept-changes if the past was truly corrected.",
         )
-    if old.learnt.get("events") and not events:
+    if known != () and not events:
         raise RequestError(
             "The champion was trained with known events, and none are given.",
             where="--events",
@@ -157,18 +170,25 @@ def _register(
     facts: Mapping[str, Any],
     data: SalesData,
     news: Panel,
+    old: Forecaster,
     new: Forecaster,
     extended: Extended,
     events: Sequence[Event],
 ) -> ModelVersion:
-    whole = np.array_equal(news.values, extended.panel.values, equal_nan=True)
+    whole = np.array_equal(news.values, extended.remaining.values, equal_nan=True)
     digest = data.digest
     if not whole:  # of all sales: of what was known, and of what came
         before = champion.tags.get("data_digest", champion.digest)
         digest = hashlib.sha256(f"{before} {data.digest}".encode()).hexdigest()
     kept = {key: facts[key] for key in _KEPT_FACTS if key in facts}
+    read = data_facts(data, news, new.config.horizon)
+    kept |= {"data": read} if whole else {"news": read}
     if whole:
+        kept.pop("news", None)
         kept["planning"] = {**kept.get("planning", {}), **keepsakes(news, None)}
+    if judged := kept.get("planning", {}).get("backtest"):
+        latest = latest_week(old, new, judged["levels"][0])
+        kept["planning"] = {**kept["planning"], "backtest": {**judged, "latest": latest}}
     trained = str(trained_until(new))
     updated = {"from": champion.version, "digest": champion.digest, "weeks": extended.new, "trained": trained}
     return registry.register(
@@ -194,7 +214,7 @@ def _moved(old: Forecaster, new: Forecaster) -> float:
     gone = int((new.weeks[0] - old.weeks[0]).astype(np.int64)) // 7
     if gone >= len(old.weeks):
         return float("nan")
-    at = np.searchsorted(new.keys, old.keys)
-    before, after = old.point[gone:], new.point[: len(old.weeks) - gone][:, at]
+    _, mine, theirs = np.intersect1d(new.keys, old.keys, assume_unique=True, return_indices=True)
+    before, after = old.point[gone:, theirs], new.point[: len(old.weeks) - gone, mine]
     total = float(np.abs(before).sum())
     return float(np.abs(after - before).sum()) / total if total > 0 else float("nan")
