@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     log_days: int = Field(
         default=0, ge=0, description="how many days the service keeps what it answered; 0: for ever"
     )
+    dataset_days: int = Field(
+        default=0, ge=0, description="how many days the service keeps uploaded data sets; 0: for ever"
+    )
     signing_key_file: str = Field(
         default="",
         description="private key that signs versions; empty: one in the home folder, made when needed",
@@ -71,11 +74,21 @@ class Settings(BaseSettings):
     backup_key_file: str = Field(
         default="", description="file with the key that encrypts backups, 64 hex digits; empty: not encrypted"
     )
+    backup_spools: str = Field(
+        default="",
+        description="spool folders of services with a home of their own, joined by colons, that a backup "
+        "takes too; empty: only the home's",
+    )
     s3_endpoint: str = Field(
         default="", description="address of another S3 than Amazon's that keeps the backups"
     )
+    pseudonym_key_file: str = Field(
+        default="",
+        description="file with the key of pseudonyms in exports, 64 hex digits; empty: none are made",
+    )
     tls_cert_file: str = Field(
-        default="", description="certificate (chain) the service answers with over TLS; empty: plain HTTP"
+        default="",
+        description="certificate (chain) service and web app answer with over TLS; empty: plain HTTP",
     )
     tls_key_file: str = Field(default="", description="private key of that certificate")
     service_ca_file: str = Field(

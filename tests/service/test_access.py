@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
 import re
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
-from storecast.errors import SetupError
+from storecast.errors import LogError, SetupError
+from storecast.ports.records import ApiKey
 from storecast.service.jsonlog import JsonLines
 from storecast.service.rules import PUBLIC, ROLES, rules_of
 from storecast.service.security import KeyRing, new_key
@@ -28,12 +33,14 @@ from tests.service.conftest import Made, Running, publish, running
 # Written down here once more, on purpose: a route that is new or changes its role is to be thought about.
 EXPECTED = {
     "public": "GET /healthz, GET /readyz, GET /ping, GET /health, GET /version",
-    "reader": "GET /v1/forecasts, POST /v1/forecasts, POST /v1/predictions, POST /v1/what-if, "
+    "reader": "GET /v1/forecasts, POST /v1/forecasts, GET /v1/forecasts/{forecast_id}, "
+    "POST /v1/forecasts/{forecast_id}/reproduction, POST /v1/predictions, POST /v1/what-if, "
     "GET /v1/explanations, GET /v1/series, GET /v1/series/history, GET /v1/models, GET /v1/events, "
     "GET /v1/events/{event_id}, GET /v1/backtests, GET /v1/actuals, GET /v1/overrides, GET /v1/scenarios, "
     "GET /v1/scenarios/{scenario_id}, GET /v1/scenarios/{scenario_id}/answer, POST /invocations, "
     "GET /metrics, POST /v1/around, GET /v1/inputs, GET /v1/overview, GET /v1/session, POST /v1/usage, "
-    "GET /v1/models/versions, GET /v1/models/trial, GET /v1/models/served, GET /v1/monitoring/accuracy, "
+    "GET /v1/models/versions, GET /v1/models/card, "
+    "GET /v1/models/trial, GET /v1/models/served, GET /v1/monitoring/accuracy, "
     "GET /v1/monitoring/status, "
     "GET /v1/overrides/scores, GET /v1/explanations/change, GET /v1/explanations/drivers",
     "planner": "POST /v1/backtests, POST /v1/actuals, POST /v1/overrides, POST /v1/scenarios, "
@@ -118,6 +125,31 @@ def test_every_route_and_role(guarded: Guarded) -> None:
     assert asked == 5 * len(RULES)
 
 
+def test_head_is_a_get_without_its_body(guarded: Guarded) -> None:
+    """Where GET is answered so is HEAD, with its status, headers and rules of access; elsewhere it is told
+    what the path takes."""
+    for path, role in (
+        ("/healthz", None),
+        ("/readyz", None),
+        ("/ping", None),
+        ("/docs", None),
+        ("/v1/forecasts?series=1", "reader"),
+        ("/v1/models", "reader"),
+        ("/v1/models", None),
+        ("/v1/forecasts?series=9", "reader"),
+        ("/v1/jobs", "reader"),
+        (f"/v1/scenarios/{NOBODY}", "reader"),
+        ("/nowhere", "reader"),
+    ):
+        got, head = (guarded.ask(method, path, role) for method in ("GET", "HEAD"))
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        assert head.headers.keys() == got.headers.keys(), path
+    refused = guarded.ask("HEAD", "/v1/predictions", "reader")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    assert guarded.ask("DELETE", "/v1/series", "reader").headers["allow"] == "GET, HEAD"
+    assert guarded.ask("GET", "/healthz").status_code == 200  # the connection is in order
+
+
 def test_a_route_without_a_role_does_not_start() -> None:
     """Whoever adds a route says who may ask it, or the service refuses to be made."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
@@ -196,6 +228,110 @@ def test_keys_end(tmp_path: Path, versions: dict[str, Made]) -> None:
     copy = tmp_path / "copy.json"
     assert copy.stat().st_mode & 0o077 == 0
     assert not any(token.split("_", 2)[2] in copy.read_text() for token in tokens)
+
+
+class _Away:
+    """The keys of a database that is away."""
+
+    def listing(self) -> list[ApiKey]:
+        raise LogError("away")
+
+
+def test_keys_that_are_not_known_let_nobody_in(tmp_path: Path, versions: dict[str, Made], issue) -> None:
+    """A start without the database: with a copy of the keys, also of none, as if it were there; without one
+    that can be read nobody is taken for this machine's operator, and told when to ask again."""
+    publish(tmp_path, versions["stores"], 1)
+    copy = tmp_path / "copies" / "keys.json"
+    with running(tmp_path) as service:  # a home that is new: no key is needed
+        assert service.client.get("/v1/series").status_code == 200
+    none = copy.read_text()
+    token = issue(tmp_path, "reader")
+    with running(tmp_path) as service:
+        assert service.client.get("/v1/series").status_code == 401
+    some = copy.read_text()
+    with socket.socket() as unanswered:
+        unanswered.bind(("127.0.0.1", 0))  # nobody listens
+        url = f"postgresql://nobody@127.0.0.1:{unanswered.getsockname()[1]}/log"
+        for text, alone, with_key in ((none, 200, 200), (some, 401, 200), (some[:-9], 503, 503)):
+            copy.write_text(text)
+            with running(tmp_path, log_url=url) as service:
+                asked = service.client.get("/v1/series")
+                keyed = service.client.get("/v1/series", headers={"x-api-key": token})
+                assert (asked.status_code, keyed.status_code) == (alone, with_key)
+                assert service.client.get("/healthz").status_code == 200
+                if alone == 503:
+                    assert asked.json()["type"] == "urn:storecast:problem:keys-not-known"
+                    assert "database" in asked.json()["remedy"]
+                    assert int(asked.headers["retry-after"]) > 0
+    first = KeyRing(_Away(), tmp_path / "no copy at all")  # type: ignore[arg-type]
+    first.refresh()
+    assert not first.read
+
+
+def test_a_copy_of_the_keys_is_tried_until_it_is_there(tmp_path: Path, issue) -> None:
+    """A disk that refused it once is asked again, also where no key has changed since."""
+    token, copy = issue(tmp_path, "reader"), tmp_path / "copies" / "keys.json"
+    copy.parent.touch()  # no folder
+    ring = KeyRing(key_table(Settings(home=tmp_path)), copy)
+    ring.refresh()
+    assert ring.check(token) is not None
+    copy.parent.unlink()
+    ring.refresh()
+    restarted = KeyRing(_Away(), copy)  # type: ignore[arg-type]
+    restarted.refresh()
+    assert restarted.check(token) is not None
+    before = copy.stat().st_ino
+    ring.refresh()
+    assert copy.stat().st_ino == before  # what is there is not written again
+
+
+def test_a_key_counts_at_once(guarded: Guarded) -> None:
+    """Whoever is handed one may use it before the next look at the keys, and many at once."""
+    table, now = key_table(Settings(home=guarded.service.home)), time.time_ns() // 1000
+    for _ in range(3):
+        token, key = new_key("just issued", "reader", now=now)
+        table.issue(key)
+        headers = {"authorization": f"Bearer {token}"}
+        with ThreadPoolExecutor(8) as pool:
+            asked = [pool.submit(guarded.service.client.get, "/v1/series", headers=headers) for _ in range(8)]
+        assert {answer.result().status_code for answer in asked} == {200}
+
+
+class _Slow:
+    """Keys that are read when the test lets them be; ``reads`` counts."""
+
+    def __init__(self) -> None:
+        self.known: list[ApiKey] = []
+        self.reads, self.may = 0, threading.Event()
+
+    def listing(self) -> list[ApiKey]:
+        self.reads += 1
+        assert self.may.wait(60)
+        return self.known
+
+
+def test_guessing_keys_costs_little(tmp_path: Path) -> None:
+    """Of a hundred callers with keys that nobody knows few wait for one look at the database, the others are
+    refused at once; whoever waits with a key that was just issued is let in."""
+    token, key = new_key("just issued", "reader", now=time.time_ns() // 1000)
+
+    async def run() -> None:
+        slow = _Slow()
+        ring = KeyRing(slow, tmp_path / "copy.json")  # type: ignore[arg-type]
+        slow.known = [key]
+        issued = asyncio.create_task(ring.check_again(token))
+        guesses = [asyncio.create_task(ring.check_again(f"sc_{i:012x}_guess")) for i in range(100)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert 60 < sum(guess.done() for guess in guesses) < 100
+        slow.may.set()
+        assert await issued == key
+        assert set(await asyncio.gather(*guesses)) == {None}
+        assert slow.reads == 1
+        assert await ring.check_again("guess without a form") is None
+        assert slow.reads == 1
+
+    asyncio.run(run())
 
 
 def test_comparing_takes_one_way_whoever_asks(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from storecast.service import calls, protocol
@@ -466,6 +467,7 @@ def test_numbers_that_are_none_in_invocations(value: str, stores: Running) -> No
     [
         (b'{"actuals":[{"unique_id":"9","ds":"2012-06-01","y":1}]}', "actuals[0].unique_id"),
         (b'{"actuals":[{"unique_id":"1","ds":"2012-06-02","y":1}]}', "actuals[0].ds"),
+        (b'{"actuals":[{"unique_id":"1","ds":"2112-11-04","y":1}]}', "actuals[0].ds"),
         (b'{"actuals":[{"unique_id":"1","ds":"2012-06-01","y":1e13}]}', "actuals[0].y"),
         (b'{"actuals":[{"unique_id":"1","ds":"2012-06-01","y":null}]}', "actuals[0].y"),
         (b'{"actuals":[]}', "actuals"),
@@ -489,6 +491,7 @@ def test_wrong_actuals(body: bytes, field: str, stores: Running) -> None:
         ("unique_id,ds,y\n1,2012-06-01,=1+1\n", "rows[0].y"),
         ("unique_id,ds,y\n1,2012-06-01\n", "rows[0]"),
         ("unique_id,ds,y\n1,2012-06-01,5\n9,2012-06-01,5\n", "actuals[1].unique_id"),
+        ("unique_id,ds,y\n1,2012-06-01,5\n1,2112-11-04,5\n", "actuals[1].ds"),
         ("unique_id,ds,y\n", "body"),
     ],
 )
@@ -497,6 +500,17 @@ def test_wrong_files_of_actuals(text: str, field: str, stores: Running) -> None:
     answer = stores.client.post("/v1/actuals", content=text, headers=CSV)
     problem = _refused(stores, answer, (422,), len(stores.entries()))
     assert field in [error["field"] for error in problem["errors"]]
+
+
+def test_actuals_end_with_the_forecasts(stores: Running) -> None:
+    """The week after the last that is forecast is refused with what was expected."""
+    weeks = [row["ds"] for row in stores.client.get("/v1/forecasts?series=1&horizon=20").json()["forecasts"]]
+    after = str(np.datetime64(weeks[-1]) + 7)
+    body = {"actuals": [{"unique_id": "1", "ds": weeks[-1], "y": 1}, {"unique_id": "1", "ds": after, "y": 1}]}
+    (error,) = stores.client.post("/v1/actuals", json=body).json()["errors"]
+    assert (error["field"], error["row"]) == ("actuals[1].ds", 2)
+    assert after in error["detail"]
+    assert f"to {weeks[-1]}" in error["detail"]
 
 
 def test_an_unknown_header_of_actuals_is_told(stores: Running) -> None:

@@ -164,7 +164,7 @@ def test_an_input_that_no_tree_splits_on_is_not_used(tmp_path: Path) -> None:
     effects = {name: (dollars, words) for name, dollars, words in outcome.effects}
     assert effects["fuel_price"] == effects["unemployment"] == (0.0, "$0, not used by this model")
     assert effects["temperature"][0] != 0.0
-    assert round(float(outcome.difference[0].sum()), 2) == effects["temperature"][0]
+    assert round(sum(outcome.difference[0]), 2) == effects["temperature"][0]
 
 
 def test_unknown_names_and_weeks_are_refused(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_one_row_is_answered_as_many_are(world: str, tmp_path: Path) -> None:
 def test_cents_of_one_number_are_those_of_arrays() -> None:
     """Halves, signs and large numbers are rounded alike, to the last bit."""
     from storecast.forecasting.hierarchy import cents
-    from storecast.service.exogenous import _cent
+    from storecast.service.exogenous import cent
 
     draw = np.random.default_rng(1)
     values = np.concatenate(
@@ -228,4 +228,34 @@ def test_cents_of_one_number_are_those_of_arrays() -> None:
             [0.0, -0.0, 1e12 + 0.005, 2.675, -2.675, 1.005],
         ]
     )
-    assert list(map(repr, map(_cent, values.tolist()))) == list(map(repr, cents(values).tolist()))
+    assert list(map(repr, map(cent, values.tolist()))) == list(map(repr, cents(values).tolist()))
+
+
+@pytest.mark.parametrize("world", ["plain", "all at once"])
+def test_a_what_if_of_one_week_is_that_of_many_cut_short(world: str, tmp_path: Path) -> None:
+    """The short way gives the very numbers, effects and words of the long one: every series, any choice of
+    inputs, read or not, as a number or by week, none of them too."""
+    how = WORLDS[world]
+    panel = make_panel(how.get("departments", False))
+    known = how["known_future"](len(panel.keys)) if "known_future" in how else {}
+    calendar = how.get("calendar", US_RETAIL)
+    base = Forecaster.fit(panel, CONFIG, calendar, how.get("events", []), known_future=known)
+    champion = _champion(base, calendar, tmp_path / "version")
+    first, levels = champion.weeks[0], (50.0, 95.0)
+    draw = np.random.default_rng(6)
+    for name in champion.views["series"].names:
+        for _ in range(8):
+            names = draw.permutation(["temperature", "cpi", "fuel_price"])[: draw.integers(0, 4)].tolist()
+            by_week: dict[str, Any] = {n: {first: float(draw.normal(100, 80))} for n in names}
+            short = {n: v if draw.random() < 0.5 else v[first] for n, v in by_week.items()}
+            if draw.random() < 0.3:
+                by_week["cpi"] = short["cpi"] = {}
+            one = what_if(champion, WhatIfRequest(series=name, horizon=1, inputs=short), levels)
+            many = what_if(champion, WhatIfRequest(series=name, horizon=2, inputs=by_week), levels)
+            assert one.effects == many.effects
+            for part, whole in zip(
+                (one.base, one.scenario, one.difference),
+                (many.base, many.scenario, many.difference),
+                strict=True,
+            ):
+                assert part == [column[:1] for column in whole]

@@ -46,7 +46,7 @@ def _total(heat: float = 30.0, **more: Any) -> dict[str, Any]:
     return {"series": "total", "by": "total", "horizon": 9, "inputs": {"temperature": heat}, **more}
 
 
-def _rows(number: int = 400, heat: float = 21.0) -> dict[str, Any]:
+def _rows(number: int = 2400, heat: float = 21.0) -> dict[str, Any]:
     weeks = make_panel().weeks[-1] + 7 * (1 + np.arange(HORIZON))
     return {
         "rows": [
@@ -176,7 +176,7 @@ def test_one_question_at_one_time_is_asked_once(sums: Made, tmp_path: Path) -> N
         assert len(service.entries()) == 30
 
     async def run() -> None:
-        kept, asked, go = Kept(MemoryCache()), [], threading.Event()
+        kept, asked, go = Kept(MemoryCache(), asyncio.to_thread), [], threading.Event()
         champion: Any = running_champion
 
         def make() -> Modelled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import socket
 import threading
 import time
@@ -10,12 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from storecast.service import gate
+from storecast.errors import RequestError
+from storecast.service import champion, gate
+from storecast.service.routes import actuals, around, predictions, scoring
 from tests.service.conftest import Made, Running, publish, running
 
 
@@ -157,3 +162,103 @@ def test_many_at_once_are_all_answered_and_logged(service: Running) -> None:
     assert len(ids) == 16 * 60
     assert sorted(logged) == sorted(ids)
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("module", "work", "path", "kind", "small", "large"),
+    [
+        (around, "_body", "/v1/around", "json", {"series": ["1"]}, {"series": ["total"] * 9, "by": "total"}),
+        (predictions, "_decoded", "/v1/predictions", "json", 1, 9000),
+        (predictions, "gather", "/v1/predictions", "json", 1, 9000),
+        (scoring, "from_csv", "/invocations", "csv", 1, 30_000),
+        (scoring, "as_blob", "/invocations", "csv", 1, 5000),
+        (actuals, "_decoded", "/v1/actuals", "json", 1, 9000),
+    ],
+)
+def test_large_work_is_done_beside_the_loop(
+    module: ModuleType, work: str, path: str, kind: str, small: Any, large: Any, trees: Running, monkeypatch
+) -> None:
+    """What takes long is worked on in a thread, so that others are answered meanwhile; a small request is
+    answered where it came in."""
+    beside_it: list[bool] = []
+    done = getattr(module, work)
+
+    def watched(*given: Any) -> Any:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            beside_it.append(True)
+        else:
+            beside_it.append(False)
+        return done(*given)
+
+    monkeypatch.setattr(module, work, watched)
+    week = trees.client.get("/v1/forecasts?series=1&horizon=1").json()["forecasts"][0]["ds"]
+    for size, beside in ((small, False), (large, True)):
+        if not isinstance(size, int):
+            answer = trees.client.post(path, json=size)
+        elif kind == "csv":
+            text = "unique_id,ds\n" + f"1,{week}\n" * size
+            answer = trees.client.post(path, content=text, headers={"content-type": "text/csv"})
+        elif module is actuals:
+            answer = trees.client.post(
+                path, json={"actuals": [{"unique_id": "1", "ds": week, "y": 1}] * size}
+            )
+        else:
+            rows = [{"store": 1, "date": week, "cpi": 200.5}] * (size + 1)
+            answer = trees.client.post(path, json={"rows": rows})
+        assert answer.status_code == 200, answer.text[:300]
+        assert set(beside_it) == {beside}
+        beside_it.clear()
+
+
+def test_a_long_answer_to_mlflow_is_that_of_its_parts(stores: Running) -> None:
+    """In many thousand rows each is as when it is asked for alone, in order."""
+    weeks = [row["ds"] for row in stores.client.get("/v1/forecasts?series=1&horizon=20").json()["forecasts"]]
+    rows = [f"{1 + i % 3},{weeks[i % 20]}" for i in range(9001)]
+    as_csv = {"content-type": "text/csv"}
+
+    def ask(some: list[str]) -> list[object]:
+        text = "unique_id,ds\n" + "\n".join(some)
+        found = stores.client.post("/invocations", content=text, headers=as_csv).json()["predictions"]
+        assert len(found) == len(some)
+        return found  # type: ignore[no-any-return]
+
+    alone = dict(zip(rows[:60], ask(rows[:60]), strict=True))
+    assert ask(rows) == [alone[row] for row in rows]
+
+
+def test_a_series_asked_for_often_is_added_up_once(stores: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that are there twice cost nothing more."""
+    counts: list[int] = []
+    sums = around._sums
+
+    def counted(values: Any, of: Any, places: list[int]) -> Any:
+        counts.append(len(places))
+        return sums(values, of, places)
+
+    monkeypatch.setattr(around, "_sums", counted)
+    asked = {"by": "total", "series": ["total"] * 200}
+    many = stores.client.post("/v1/around", json=asked).json()
+    assert set(counts) == {1}
+    assert many == stores.client.post("/v1/around", json={**asked, "series": ["total"]}).json()
+
+
+def test_an_unknown_name_is_compared_with_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands of names those that begin alike are looked at, and the nearest among them told."""
+    compared: list[int] = []
+    nearest = difflib.get_close_matches
+
+    def counted(name: str, names: list[str], n: int) -> list[str]:
+        compared.append(len(names))
+        return list(nearest(name, names, n))
+
+    monkeypatch.setattr(champion, "get_close_matches", counted)
+    names = [f"{store}_{dept}" for store in range(1, 46) for dept in range(1, 75)]
+    view = champion.View("series", names, {n: i for i, n in enumerate(names)}, *(None,) * 3)  # type: ignore[arg-type]
+    for asked, near in (("45_745", "45_74"), ("7_1x", "7_1"), ("x", "1_1"), ("", "1_1")):
+        with pytest.raises(RequestError) as caught:
+            view.find(asked)
+        assert f"{near}," in f"{caught.value.expected},"
+    assert compared
+    assert max(compared) <= 200

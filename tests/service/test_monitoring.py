@@ -29,6 +29,7 @@ FIGURES = {
 }
 BODY: dict[str, Any] = {
     "at": "2026-01-01T12:00:00+00:00",
+    "model": {"name": "storecast", "version": 3, "digest": "0" * 64, "model": "blend"},
     "verdict": "retrain",
     "due": True,
     "next": "Train again.",
@@ -81,7 +82,7 @@ def test_a_look_is_shown_within_seconds(versions: dict[str, Made], tmp_path: Pat
         text = "\n".join(found)
         status = service.client.get("/v1/monitoring/status").json()
         assert (status["verdict"], status["due"], status["next"]) == ("retrain", True, "Train again.")
-        assert status["looked_at"] == BODY["at"]
+        assert (status["looked_at"], status["version"], status["model"]["version"]) == (BODY["at"], 3, 1)
         assert status["live"]["wape"] == 0.08
         groups = service.client.get("/v1/monitoring/accuracy?by=version").json()
         assert groups["groups"] == [{"name": "3", **FIGURES}]

@@ -163,4 +163,5 @@ def test_thousands_of_wild_requests(keyed) -> None:
     """
     examples = os.environ.get("STORECAST_FUZZ", "60")
     cases, said = _fuzzed(*keyed, "--max-examples", examples, "--seed", os.environ.get("STORECAST_SEED", "2"))
+    sys.stderr.write(f"\n{cases:,} requests, no 5xx\n")
     assert cases >= 2000, said[-3000:]

@@ -144,6 +144,46 @@ def test_predictions_have_them_too(desk: Running, many: bool) -> None:
     assert second["storecast-model"] == second["storecast"]
 
 
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_kept_rows_are_those_of_now(desk: Running, form: str) -> None:
+    """Rows whose texts were kept from an answer before are the ones that a row asked by itself gets: before
+    an override, with it, and after it was undone."""
+    weeks = sorted({ds for _, ds in _rows(desk)})
+    asked = [{"store": s, "dept": d, "date": w} for s, d in ((1, 1), (2, 1), (2, 2)) for w in weeks]
+    asked += [{"store": 2, "date": w} for w in weeks]
+
+    def answered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        answer = desk.client.post("/v1/predictions", json={"rows": rows}, params={"format": form})
+        if form == "json":
+            return answer.json()["predictions"]  # type: ignore[no-any-return]
+        return list(csv.DictReader(answer.text.splitlines()))
+
+    def agree() -> list[dict[str, Any]]:
+        many = [answered(asked) for _ in range(2)]
+        each = [answered([row])[0] for row in asked]
+        names = set().union(*each)  # columns of overrides are there where a row has one
+        plain = {"storecast-model", "override"}
+        for found in many:
+            assert [{n: row[n] for n in row if n not in plain} for row in found] == [
+                {n: row[n] for n in row if n not in plain} for row in each
+            ]
+            assert [row.get("override") or None for row in found] == [r.get("override") or None for r in each]
+        assert names <= set().union(*many[0])
+        return many[0]
+
+    before = agree()
+    (said,) = _say(desk, series=["2_1"], dates=[weeks[3]], mode="difference", value=10.0)["overrides"]
+    with_it = agree()
+    moved = [
+        i
+        for i, (old, new) in enumerate(zip(before, with_it, strict=True))
+        if old["storecast"] != new["storecast"]
+    ]
+    assert [(str(asked[i]["store"]), asked[i]["date"]) for i in moved] == [("2", weeks[3])] * 2
+    assert desk.client.post(f"/v1/overrides/{said['id']}/undo", json={"why": "none"}).status_code == 200
+    assert agree() == before
+
+
 def test_given_inputs_do_not_move_a_planner_s_number(tmp_path: Path, versions: dict[str, Made]) -> None:
     """Where a planner has spoken, that stands: a version that reads the weather answers it whatever the
     weather, and says that it was not used."""
@@ -219,7 +259,7 @@ def test_undo_brings_back_what_was_before(desk: Running) -> None:
     assert now() == 100.0
     again = desk.client.post(f"/v1/overrides/{second[0]['id']}/undo", json={"why": "no"})
     assert (again.status_code, again.json()["type"]) == (409, "urn:storecast:problem:undone")
-    desk.client.post(f"/v1/overrides/{first[0]['statement']}/undo", json={"why": "nor that"})
+    desk.client.post(f"/v1/overrides/{first[0]['id']}/undo", json={"why": "nor that", "whole": True})
     assert now() == own
     assert desk.client.get("/v1/overrides").json()["overrides"] == []
     history = desk.client.get("/v1/overrides?history=true&series=1_1").json()["overrides"]
@@ -231,6 +271,22 @@ def test_undo_brings_back_what_was_before(desk: Running) -> None:
     assert page["next"] == page["overrides"][-1]["id"]
     missing = desk.client.post("/v1/overrides/01a20783-898f-73e3-8483-d74caf3cb045/undo", json={"why": "x"})
     assert missing.status_code == 404
+
+
+def test_the_first_of_a_statement_is_taken_back_alone(desk: Running) -> None:
+    """Each row alone, the first as any other; all that was said at once only where that is asked for, and
+    then what was not taken back yet."""
+    weeks = sorted({ds for _, ds in _rows(desk)})[:3]
+    said = _say(desk, series=["1_1", "2_1"], dates=weeks, value=100.0)["overrides"]
+
+    def undo(at: int, **more: bool) -> set[str]:
+        path = f"/v1/overrides/{said[at]['id']}/undo"
+        return {o["undoes"] for o in desk.client.post(path, json={"why": "no", **more}).json()["overrides"]}
+
+    assert undo(0) == {said[0]["id"]}
+    left = desk.client.get("/v1/overrides").json()["overrides"]
+    assert {o["id"] for o in left} == {o["id"] for o in said[1:]}
+    assert undo(4, whole=True) == {o["id"] for o in said[1:]}
 
 
 def test_planners_undo_their_own_operators_all(
@@ -344,7 +400,7 @@ def test_they_outlive_versions_and_restarts(tmp_path: Path, versions: dict[str, 
         def stamp(self) -> object:
             raise LogError("away")
 
-    book = OverrideBook(Away(), tmp_path / "overrides.json")  # type: ignore[arg-type]
+    book = OverrideBook(Away(), tmp_path / "copies" / "overrides.json")  # type: ignore[arg-type]
     book.refresh()
     assert [(o.unique_id, o.value) for o in book.counting()] == [("1", 100.0), ("2", 9.0)]
 

@@ -93,6 +93,35 @@ def test_the_overview_adds_up(departments: Running, by: str) -> None:
     assert departments.client.get("/v1/overview", params={"horizon": 21}).status_code == 422
 
 
+@pytest.mark.parametrize("by", ["series", "store"])
+def test_growth_is_of_what_has_a_last_year(departments: Running, by: str) -> None:
+    """Forecast and last year sum the same series and weeks, as a plain loop does; what opened since is in
+    neither."""
+    found = departments.client.get("/v1/overview", params={"by": by, "horizon": 20}).json()
+    names = [row["unique_id"] for row in departments.client.get("/v1/series").json()["series"]]
+    asked = {"by": "series", "series": names, "horizon": 20, "levels": []}
+    ahead = departments.client.post("/v1/forecasts", json=asked).json()["forecasts"]
+    around = {"by": "series", "series": names, "horizon": 20, "weeks": 1}
+    before = departments.client.post("/v1/around", json=around).json()["ahead"]["last_year"]
+    sums: dict[str, tuple[float, float]] = {}
+    for row in ahead:
+        year = before[row["unique_id"]][row["horizon"] - 1]
+        if year is not None:
+            for key in ("total", row["unique_id"] if by == "series" else row["unique_id"][0]):
+                comparable, then = sums.get(key, (0.0, 0.0))
+                sums[key] = (comparable + row["storecast"], then + year)
+    for key, row in [("total", found["total"]), *((r["unique_id"], r) for r in found["rows"])]:
+        if key == "3_2":  # opened less than a year ago
+            assert (row["comparable"], row["last_year"], row["change"]) == (None, None, None)
+            continue
+        comparable, then = sums[key]
+        assert row["comparable"] == pytest.approx(comparable, abs=0.005)
+        assert row["last_year"] == pytest.approx(then, abs=0.005)
+        assert row["change"] == pytest.approx(comparable / then - 1)
+    assert found["total"]["comparable"] < found["total"]["forecast"] - 1000
+    assert found["total"]["without_last_year"] == 1
+
+
 def test_the_session_says_who_asks(stores: Running) -> None:
     """Without keys: this machine's operator, and what an upload may hold."""
     found = stores.client.get("/v1/session").json()

@@ -207,7 +207,7 @@ def test_many_thousand_rows_flow_in_order(name: str, versions: dict[str, Made], 
 
 def test_names_that_a_spreadsheet_would_run_are_defused(departments: Running) -> None:
     """A text that begins like a formula leaves as text (names of series come from uploaded files)."""
-    from storecast.service.champion import csv_cell
+    from storecast.service.series_rows import csv_cell
 
     assert csv_cell("=1+2") == "'=1+2"
     assert csv_cell('@x,"y"') == '"\'@x,""y"""'

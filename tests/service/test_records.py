@@ -125,6 +125,16 @@ def test_moves_are_written_down_for_the_follower(desk: Running) -> None:
     assert done["finished"] is not None
 
 
+def test_a_rollback_says_what_it_takes_back(desk: Running) -> None:
+    """What serves when it is asked for, or what the caller saw serving."""
+    for asked, expected in (
+        ({}, desk.client.get("/v1/models").json()["champion"]["version"]),
+        ({"from": 9}, 9),
+    ):
+        made = desk.client.post("/v1/models/rollback", json={"why": "worse", **asked}).json()
+        assert (made["state"], made["from_version"]) == ("requested", expected)
+
+
 def test_nothing_to_go_back_to_is_told_at_once(stores: Running) -> None:
     """A roll back of the first version is refused before anybody tries."""
     answer = stores.client.post("/v1/models/rollback", json={"why": "x"})

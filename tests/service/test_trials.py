@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ def folder_of(home: Path) -> ReleaseFolder:
     return ReleaseFolder(home / "releases" / "storecast", clock=lambda: datetime.now(UTC))
 
 
-def beside(home: Path, made: Made, version: int, *, kind: str = "canary", share: float = 0.5) -> ReleaseInfo:
+def beside(
+    home: Path, made: Made, version: int, *, kind: str = "canary", share: float = 0.5, why: str = "a test"
+) -> ReleaseInfo:
     """Set a version beside what serves as the commands do, without their checks."""
     releases = folder_of(home)
     releases.stage(made.digest, lambda folder: shutil.copytree(made.folder, folder))
@@ -41,7 +44,7 @@ def beside(home: Path, made: Made, version: int, *, kind: str = "canary", share:
     assert now is not None
     model = made.forecaster.config.model
     about = ModelVersion("storecast", version, made.digest, "")
-    done = releases.try_out(about, model=model, kind=kind, share=share, who="Ann", why="a test", after=now)
+    done = releases.try_out(about, model=model, kind=kind, share=share, who="Ann", why=why, after=now)
     assert done is not None
     return done
 
@@ -65,8 +68,16 @@ class Desk:
     def client(self) -> httpx.Client:
         return self.running.client
 
-    def begin(self, *, kind: str = "canary", share: float = 0.5) -> list[str]:
-        """Begin a trial; the series in its share."""
+    def share_of(self, count: int) -> float:
+        """A share that holds ``count`` of the three series. Which series a share holds follows from the
+        version's digest, and that from how a processor rounds: no fixed share holds one on all machines."""
+        names = self.champion.forecaster.keys.tolist()
+        shares = (k / 1000 for k in range(1, 1000))
+        return next(s for s in shares if in_share(self.challenger.digest, names, s).sum() == count)
+
+    def begin(self, *, kind: str = "canary", share: float | None = None) -> list[str]:
+        """Begin a trial, on one of the three series unless another share is stated; the series in it."""
+        share = self.share_of(1) if share is None else share
         beside(self.running.home, self.challenger, 2, kind=kind, share=share)
         trials = self.running.worker.service.trials
         until(lambda: trials.challenger is not None and trials.challenger.trial.share == share)
@@ -109,7 +120,7 @@ def test_the_challenger_answers_its_share_and_nothing_else(desk: Desk) -> None:
     before = {key: forecast(desk.client, key)["forecasts"] for key in ("1", "2", "3")}
     total = desk.client.get("/v1/forecasts", params={"by": "total", "horizon": 4}).json()
     taken = desk.begin()
-    assert 0 < len(taken) < 3
+    assert len(taken) == 1
     for key in ("1", "2", "3"):
         arm, version = (desk.challenger, 2) if key in taken else (desk.champion, 1)
         found = forecast(desk.client, key)
@@ -123,7 +134,7 @@ def test_the_challenger_answers_its_share_and_nothing_else(desk: Desk) -> None:
     now = desk.client.get("/v1/forecasts", params={"by": "total", "horizon": 4}).json()
     assert (now["model"], now["forecasts"]) == (total["model"], total["forecasts"])
     assert desk.metric("storecast_canary_active") == 1.0
-    assert desk.metric("storecast_canary_share_ratio") == 0.5
+    assert desk.metric("storecast_canary_share_ratio") == desk.share_of(1)
     assert desk.metric("storecast_canary_answers_total", arm="challenger") == len(taken)
 
 
@@ -390,15 +401,34 @@ def test_in_shadow_nobody_is_answered_by_the_challenger(desk: Desk) -> None:
 
 def test_a_larger_share_only_adds_series_and_a_promotion_ends_the_trial(desk: Desk, versions) -> None:
     """What the challenger answered it answers still; once something else is published it answers nobody."""
-    small = desk.begin(share=0.4)
-    large = desk.begin(share=0.9)
-    assert set(small) <= set(large)
+    small = desk.begin(share=desk.share_of(1))
+    large = desk.begin(share=desk.share_of(2))
+    assert (len(small), len(large)) == (1, 2)
+    assert set(small) < set(large)
     for key in large:
         assert forecast(desk.client, key)["model"]["version"] == 2
     publish(desk.running.home, versions["again"], 3)
     until(lambda: forecast(desk.client, "1")["model"]["version"] == 3)
     assert folder_of(desk.running.home).current().trial is None  # type: ignore[union-attr]
     until(lambda: desk.metric("storecast_canary_active") == 0.0)
+
+
+def test_a_canary_against_the_gate_can_be_promoted(desk: Desk) -> None:
+    """Who began it has answered for the version: its promotion overrules the gate as well, which one that
+    passed has no need of."""
+    asked = {"version": 2, "share": 0.25, "why": "new shops"}
+    told = desk.client.post("/v1/models/canary", json={**asked, "overrule": True}).json()
+    assert (told["kind"], told["why"]) == ("canary", "against the gate: new shops")
+
+    def shown(why: str) -> bool:
+        trial = desk.client.get("/v1/models/trial").json()["trial"]
+        return trial is not None and trial["why"] == why
+
+    for why, kind in (("a test", "promote"), (told["why"], "overrule")):
+        beside(desk.running.home, desk.challenger, 2, why=why)
+        until(partial(shown, why))
+        made = desk.client.post("/v1/models/trial/promote", json={"why": "four weeks"}).json()
+        assert (made["kind"], made["to_version"]) == (kind, 2)
 
 
 def test_trials_are_asked_for_in_writing(desk: Desk) -> None:
@@ -424,7 +454,7 @@ def test_trials_are_asked_for_in_writing(desk: Desk) -> None:
     found = desk.client.get("/v1/models/served", params={"on": today, "series": taken[0]}).json()["served"]
     assert [(s["version"], s["challenger"], s["share"], s["answered"]) for s in found] == [
         (1, None, 0.0, 1),
-        (1, 2, 0.5, 2),
+        (1, 2, desk.share_of(1), 2),
     ]
     assert desk.client.get("/v1/models/served", params={"on": "2011-11-11"}).json()["served"] == []
     assert desk.client.get("/v1/models/served", params={"on": "yesterday"}).status_code == 422

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,13 +17,15 @@ from storecast.errors import StorecastError
 from storecast.service.calls import call_of
 from storecast.service.context import Service
 from storecast.service.gate import Admission, Gate
-from storecast.service.loop import repeat
+from storecast.service.loop import repeated
 from storecast.service.openapi import install
 from storecast.service.problems import Problem, from_error, from_pydantic, reply
 from storecast.service.routes import (
     actuals,
+    answers,
     around,
     backtests,
+    cards,
     changes,
     datasets,
     explanations,
@@ -53,6 +54,7 @@ before it may."""
 
 _ROUTES = (
     forecasts,
+    answers,
     predictions,
     whatif,
     explanations,
@@ -61,6 +63,7 @@ _ROUTES = (
     around,
     overview,
     models,
+    cards,
     trials,
     backtests,
     actuals,
@@ -81,15 +84,13 @@ def create_app(service: Service, admission: Admission) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        chores = [asyncio.create_task(repeat(work, every)) for work, every in service.chores.items()]
-        try:
-            yield
-        finally:
-            service.draining = True
-            for chore in chores:
-                chore.cancel()
-            await asyncio.gather(*chores, return_exceptions=True)
-            await service.cache.close()
+        with repeated(service.chores):
+            try:
+                yield
+            finally:
+                service.draining = True
+                service.makers.shutdown(wait=False, cancel_futures=True)
+                await service.cache.close()
 
     app = FastAPI(
         title="Storecast",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -15,9 +15,21 @@ from starlette.responses import Response
 
 from storecast.service.problems import Problem, from_msgspec
 
-__all__ = ["Call", "Reply", "body_chunks", "call_of", "decode", "media_type", "read_body"]
+__all__ = [
+    "LARGE",
+    "Call",
+    "Reply",
+    "body_chunks",
+    "call_of",
+    "decode",
+    "media_type",
+    "off_loop",
+    "read_body",
+]
 
+P = ParamSpec("P")
 T = TypeVar("T")
+LARGE = 256 * 1024  # bytes of a body that is worked on beside the loop
 _BODY_SECONDS = 30.0  # between two pieces of a body, and for a small body as a whole
 _UNTIMED = nullcontext()
 
@@ -178,6 +190,11 @@ async def read_body(request: Request, limit: int) -> bytes:
             f"It took more than {_BODY_SECONDS:g} seconds.",
             "Send it again.",
         ) from error
+
+
+async def off_loop(large: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What ``work`` gives; in a thread where it is ``large``, so that others are answered meanwhile."""
+    return await asyncio.to_thread(work, *args, **kwargs) if large else work(*args, **kwargs)
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -21,15 +21,20 @@ from storecast.forecasting.state import from_state
 from storecast.ports import ArtifactContent, ReleaseInfo
 from storecast.ports.records import Override
 from storecast.service.exogenous import Exogenous
+from storecast.service.series_rows import SeriesRows, as_text
 
-__all__ = ["BY", "Champion", "SeriesRows", "View", "check_levels", "column_names", "csv_cell"]
+__all__ = ["BY", "Champion", "View", "check_levels", "column_names"]
 
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 BY = ("series", "store", "total")
 _LASTING = ("cutoff", "exogenous", "by_department")  # made once for each content
 _KEPT = 1024  # series whose rows are kept as text, for each version
 _LOWEST, _HIGHEST, _MOST = 1.0, 99.8, 10
+_NEAR, _COMPARED, _LEADING = 3, 200, 8  # names that are told, compared; characters by which they are chosen
 
 
 def check_levels(levels: Iterable[float]) -> tuple[float, ...]:
@@ -47,22 +52,23 @@ def check_levels(levels: Iterable[float]) -> tuple[float, ...]:
     return out
 
 
+def _nearest(name: str, names: Sequence[str]) -> list[str]:
+    """Up to three like ``name``, among those that begin as it does: to compare all takes too long."""
+    some = names
+    for end in range(min(len(name), _LEADING), 0, -1):
+        alike = [known for known in names if known.startswith(name[:end])]
+        if len(alike) >= _NEAR:
+            some = alike
+            break
+    return get_close_matches(name, some[:_COMPARED], n=_NEAR)
+
+
 def column_names(levels: Sequence[float]) -> list[str]:
     """Names of the forecast columns: the point, then the lower and upper limit of each level."""
     names = ["storecast"]
     for level in levels:
         names += [f"storecast-lo-{level:g}", f"storecast-hi-{level:g}"]
     return names
-
-
-@dataclass(frozen=True)
-class SeriesRows:
-    """All weeks of one series as they are sent: ``json`` and ``csv`` a row each, ``columns`` (1 + 2 L, H)
-    lists of dollars in the order of ``column_names``."""
-
-    json: list[bytes]
-    csv: list[str]
-    columns: list[list[float]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ class View:
         """The column of ``name``; raises RequestError naming the nearest known ones."""
         if (at := self.place.get(name)) is not None:
             return at
-        near = get_close_matches(name[:80], self.names[:5000], n=3) or self.names[:3]
+        near = _nearest(name[:80], self.names[:5000]) or self.names[:3]
         kind = {"series": "series", "store": "store", "total": "total"}[self.by]
         raise RequestError(
             f"There is no {kind} {name[:80]!r}.",
@@ -101,7 +107,7 @@ class View:
         of one length. A band moves by the dollars that overrides move its point; no limit goes below the
         floor for that."""
         point, sigma = self.point[weeks, at], self.sigma[weeks, at]
-        bands = Bands(self.bands.scale, self.bands.slopes, self.bands.quantiles, self.bands.floor[at])
+        bands = replace(self.bands, floor=self.bands.floor[at])
         out = [point]
         if self.model is None:
             for level in levels:
@@ -120,7 +126,8 @@ class View:
 class Champion:
     """One published version, ready to answer. ``info`` says which it is; ``head`` is that as JSON;
     ``facts``: what was recorded with it (metrics, gate, calendar); ``table``: it beside its parent;
-    ``plain``: the same without overrides, where it is answered with some."""
+    ``signed_by``: id of a key, "" for nobody; ``plain``: the same without overrides, where it is answered
+    with some."""
 
     info: ReleaseInfo
     forecaster: Forecaster
@@ -130,8 +137,10 @@ class Champion:
     head: bytes
     facts: Mapping[str, Any]
     table: Table
+    signed_by: str = ""
     plain: Champion | None = None
     _rows: dict[tuple[str, int, tuple[float, ...]], SeriesRows] = field(default_factory=dict)
+    _texts: dict[tuple[str, int, Hashable], Sequence[Any]] = field(default_factory=dict)
 
     @classmethod
     def from_content(cls, info: ReleaseInfo, content: ArtifactContent) -> Champion:
@@ -152,11 +161,21 @@ class Champion:
             _head(info),
             content.meta,
             Table.of(info.version, info.digest, content.arrays, content.meta),
+            content.signed_by,
         )
 
     def as_published(self, info: ReleaseInfo) -> Champion:
         """The same content under another publication of it."""
-        made = replace(self, info=info, head=_head(info))
+        return self._with_lasting(replace(self, info=info, head=_head(info)))
+
+    def overridden(self, views: dict[str, View]) -> Champion:
+        """The same with planners' overrides in its ``views``; texts of all other series stay kept."""
+        # of copies: others are answered meanwhile
+        rows = {k: rows for k, rows in self._rows.copy().items() if k[1] not in views[k[0]].said}
+        texts = {k: texts for k, texts in self._texts.copy().items() if k[1] not in views[k[0]].said}
+        return self._with_lasting(replace(self, views=views, plain=self, _rows=rows, _texts=texts))
+
+    def _with_lasting(self, made: Champion) -> Champion:
         for name in _LASTING:
             if name in vars(self):
                 vars(made)[name] = vars(self)[name]
@@ -231,11 +250,27 @@ class Champion:
             c.tolist() for c in view.columns(np.full(len(self.weeks), at), np.arange(len(self.weeks)), levels)
         ]
         flags = {week: _flag(view, week, at) for week in view.said.get(at, ())}
-        made = _as_text(view.names[at], self.weeks, columns, column_names(levels), flags)
-        if len(self._rows) >= _KEPT:
-            self._rows.pop(next(iter(self._rows)), None)
-        self._rows[key] = made
+        made = as_text(view.names[at], self.weeks, columns, column_names(levels), flags)
+        _keep(self._rows, key, made)
         return made
+
+    def texts(
+        self, by: str, at: int, form: Hashable, write: Callable[[], Sequence[T]] | None
+    ) -> Sequence[T] | None:
+        """All weeks of one series in another form of text, kept for the next time; ``write`` makes them where
+        they are not, without it they are None then."""
+        key = (by, at, form)
+        found: Sequence[T] | None = self._texts.get(key)
+        if found is None and write is not None:
+            found = write()
+            _keep(self._texts, key, found)
+        return found
+
+
+def _keep(kept: dict[K, V], key: K, made: V) -> None:
+    if len(kept) >= _KEPT:
+        kept.pop(next(iter(kept)), None)
+    kept[key] = made
 
 
 def _head(info: ReleaseInfo) -> bytes:
@@ -248,31 +283,3 @@ def _flag(view: View, week: int, at: int) -> str:
     assert view.model is not None
     ids = f',"override":"{view.said[at][week][0].id}"' if view.by == "series" else ""
     return f',"storecast-model":{view.model.item(week, at)!r}{ids}'
-
-
-def _as_text(
-    name: str,
-    weeks: Sequence[str],
-    columns: list[list[float]],
-    names: Sequence[str],
-    flags: Mapping[int, str],
-) -> SeriesRows:
-    key = msgspec.json.encode(name).decode()
-    form = "".join(f',"{n}":%r' for n in names)
-    rows = [
-        f'{{"unique_id":{key},"ds":"{week}","horizon":{h + 1}{form % values}{flags.get(h, "")}}}'.encode()
-        for h, (week, values) in enumerate(zip(weeks, zip(*columns, strict=True), strict=True))
-    ]
-    cell = csv_cell(name)
-    lines = [
-        f"{cell},{week},{h},{','.join(map(repr, values))}\n"
-        for h, (week, values) in enumerate(zip(weeks, zip(*columns, strict=True), strict=True), start=1)
-    ]
-    return SeriesRows(rows, lines, columns)
-
-
-def csv_cell(text: str) -> str:
-    """A text as a CSV cell that no spreadsheet takes for a formula."""
-    if text[:1] in "=+-@\t\r" and text:
-        text = f"'{text}"
-    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
+from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from storecast.service.champion import Champion, View
@@ -90,8 +91,10 @@ class Finder:
         DD-MM-YYYY."""
         found = self._weeks.get(date)
         if found is None:
-            iso = _DAY_FIRST.sub(r"\3-\2-\1", date)
-            at = self.champion.week_at.get(iso)
+            iso = date
+            if (at := self.champion.week_at.get(date)) is None:
+                iso = _DAY_FIRST.sub(r"\3-\2-\1", date)
+                at = self.champion.week_at.get(iso)
             found = at if at is not None else f"date: {date[:40]!r} is not forecast. {self._remedy(iso)}"
             if len(self._weeks) < 10_000:
                 self._weeks[date] = found
@@ -109,16 +112,25 @@ class Finder:
             raise invalid(self.wrong)
 
     def places(
-        self, stores: Sequence[str], depts: Sequence[str], first: int
+        self,
+        stores: Sequence[_Asked],
+        depts: Sequence[_Asked] | None,
+        first: int,
+        read: Callable[[_Asked], str],
     ) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
-        """View and place of each row; what is wrong is noted under rows counted from ``first``."""
-        asked = list(zip(stores, depts, strict=True))
-        view, place = self._of_rows(asked, lambda key: self.place(*key), (0, 0), first).T
+        """View and place of each row; what is wrong is noted under rows counted from ``first``. ``depts``:
+        None where no row has one; ``read``: the name that a store or department is."""
+        if depts is None:
+            found = self._of_rows(stores, lambda store: self.place(read(store), ""), (0, 0), first)
+        else:
+            asked = list(zip(stores, depts, strict=True))
+            found = self._of_rows(asked, lambda key: self.place(*map(read, key)), (0, 0), first)
+        view, place = found.T
         return view.astype(np.int8), place.astype(np.int32)
 
-    def weeks(self, dates: Sequence[str], first: int) -> NDArray[np.int16]:
+    def weeks(self, dates: Sequence[str], first: int, read: Callable[[str], str] = str) -> NDArray[np.int16]:
         """The week of each row, likewise."""
-        return self._of_rows(dates, self.week, 0, first).astype(np.int16)
+        return self._of_rows(dates, lambda date: self.week(read(date)), 0, first).astype(np.int16)
 
     def _of_rows(
         self, asked: Sequence[_Asked], find: Callable[[_Asked], object], nothing: object, first: int
@@ -136,24 +148,24 @@ class Finder:
         return np.array(found, np.int64)[rows]
 
 
-def _number(value: float | None) -> float:
-    return np.nan if value is None else value
+def _numbers(values: Sequence[float | None]) -> Float:
+    if None in values:
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return np.array(values, dtype=np.float64)
 
 
 def gather(champion: Champion, rows: Sequence[ClassicRow]) -> Gathered:
     """Rows of a JSON body; raises a 422 problem that names what is wrong and in which row."""
     finder = Finder(champion)
-    stores = [str(r.store) for r in rows]
-    depts = ["" if r.dept is None else str(r.dept) for r in rows]
-    view, place = finder.places(stores, depts, 0)
-    weeks = finder.weeks([r.date for r in rows], 0)
-    given = {}
-    for name in GIVEN:
-        values = [getattr(r, name) for r in rows]
-        if any(v is not None for v in values):
-            given[name] = np.array([_number(v) for v in values], dtype=np.float64)
-            for i in np.flatnonzero(np.abs(given[name]) > LARGEST).tolist():
-                finder.note(i, f"{name}: {values[i]!r} is no sensible value")
+    columns = dict(zip(ClassicRow.__struct_fields__, zip(*map(astuple, rows), strict=True), strict=True))
+    some = {name: values for name, values in columns.items() if values.count(None) < len(values)}
+    depts = ["" if dept is None else dept for dept in some["dept"]] if "dept" in some else None
+    view, place = finder.places(columns["store"], depts, 0, str)
+    weeks = finder.weeks(columns["date"], 0)
+    given = {name: _numbers(some[name]) for name in GIVEN if name in some}
+    for name, numbers in given.items():
+        for i in np.flatnonzero(np.abs(numbers) > LARGEST).tolist():
+            finder.note(i, f"{name}: {some[name][i]!r} is no sensible value")
     if finder.wrong:
         raise invalid(finder.wrong)
     return Gathered(view, place, weeks, given)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +25,7 @@ _COLUMNS = ("store", "dept", "date", *GIVEN, *_IGNORED)
 _NOT_GIVEN = ("", "NA", "NULL", "null")
 _FLAGS = {"0": 0.0, "1": 1.0, "true": 1.0, "false": 0.0}
 _LONGEST_LINE = 64 * 1024
+_NUMBERS = msgspec.json.Decoder(list[float])
 
 
 def _float(text: str) -> float:
@@ -59,6 +61,19 @@ def _not_utf8(found: str) -> Problem:
     return Problem(
         400, "not-utf-8", "The body is not text in UTF-8", f"Found {found}.", "Save the file as CSV UTF-8."
     )
+
+
+def _plain(lines: Sequence[str], delimiter: str, size: int) -> list[Sequence[str]] | None:
+    """The cells by column of lines without quotes, which are cut in one go; None where a line is blank or
+    does not have ``size`` cells."""
+    if not lines:
+        return []
+    cells = f"{delimiter}\n{delimiter}".join((*lines, "")).split(delimiter)
+    # Behind the cells of each line comes the end of the line: nowhere else, as a line holds none.
+    ends = cells[size :: size + 1]
+    if len(cells) != len(lines) * (size + 1) + 1 or ends.count("\n") != len(lines):
+        return None
+    return [cells[i : -1 : size + 1] for i in range(size)]
 
 
 class CsvRows:
@@ -124,19 +139,28 @@ class CsvRows:
         try:
             if self._columns is None:
                 self._columns = _header(next(reader))
-            rows = [row for row in reader if row]
+            cells = None
+            if '"' not in lines:
+                cells = _plain(split[reader.line_num :], self._delimiter, len(self._columns))
+            if cells is None:
+                cells = self._columns_of([row for row in reader if row])
         except csv.Error as error:
             raise invalid([Wrong("body", f"not CSV: {error}", self._rows + 1)]) from error
-        if rows:
-            self._gather(rows)
+        if cells:
+            self._gather(dict(zip(self._columns, cells, strict=True)))
 
-    def _gather(self, rows: list[list[str]]) -> None:
+    def _columns_of(self, rows: list[list[str]]) -> list[Sequence[str]]:
+        """The cells by column, none without a row."""
         assert self._columns is not None
         first, size = self._rows, len(self._columns)
-        if set(map(len, rows)) != {size}:
+        if not set(map(len, rows)) <= {size}:
             i, cut = next((i, row) for i, row in enumerate(rows, first) if len(row) != size)
             raise invalid([Wrong(f"rows[{i}]", f"{len(cut)} cells under {size} columns", i + 1)])
-        self._rows += len(rows)
+        return list(zip(*rows, strict=True))
+
+    def _gather(self, cells: Mapping[str, Sequence[str]]) -> None:
+        first, size = self._rows, len(cells["store"])
+        self._rows += size
         if self._rows > self._most:
             raise Problem(
                 413,
@@ -145,11 +169,8 @@ class CsvRows:
                 f"At most {self._most:,} rows are answered at one time.",
                 "Split the file.",
             )
-        cells = dict(zip(self._columns, zip(*rows, strict=True), strict=True))
-        stores, dates = (list(map(str.strip, cells[name])) for name in ("store", "date"))
-        depts = list(map(str.strip, cells["dept"])) if "dept" in cells else [""] * len(rows)
-        view, place = self._finder.places(stores, depts, first)
-        weeks = self._finder.weeks(dates, first)
+        view, place = self._finder.places(cells["store"], cells.get("dept"), first, str.strip)
+        weeks = self._finder.weeks(cells["date"], first, str.strip)
         given = {}
         for name in GIVEN:
             if name in cells:
@@ -160,14 +181,12 @@ class CsvRows:
         self._chunks.append((view, place, weeks, given))
 
     def _numbers(self, name: str, cells: Sequence[str], first: int) -> Float:
-        if "_" not in "".join(cells):  # which float() takes for a separator
-            try:
-                out = np.array(list(map(float, cells)))
-            except ValueError:
-                pass
-            else:
-                if np.isfinite(out).all() and (np.abs(out) <= LARGEST).all():
-                    return out
+        try:
+            out = np.array(_NUMBERS.decode(f"[{','.join(cells)}]"))
+        except msgspec.DecodeError:  # empty cells, or numbers that JSON writes otherwise, or none at all
+            return self._each(name, cells, first, _float)
+        if len(out) == len(cells) and (np.abs(out) <= LARGEST).all():
+            return out
         return self._each(name, cells, first, _float)
 
     def _flags(self, name: str, cells: Sequence[str], first: int) -> Float:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 
@@ -25,6 +28,9 @@ from storecast.service.trials import Trials
 from storecast.service.watcher import Holder
 
 __all__ = ["Service", "ServiceConfig", "Tables"]
+
+_MAKERS = min(32, (os.cpu_count() or 1) + 4)  # as many as asyncio has
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class Tables:
 class Service:
     """One worker. ``acknowledged`` turns the log's future into one of the running loop; ``book``: what
     planners know better; ``trials``: the challenger beside what serves; ``clock`` gives nanoseconds since
-    1970; ``chores``: what is called every so many seconds in a thread."""
+    1970; ``chores``: what is called every so many seconds in a thread of its own; ``makers``: the threads
+    that answers are made in."""
 
     config: ServiceConfig
     holder: Holder
@@ -74,8 +81,14 @@ class Service:
     draining: bool = False
 
     def __post_init__(self) -> None:
-        self.kept = Kept(self.cache)
+        self.makers = ThreadPoolExecutor(_MAKERS, "makers")
+        self.kept = Kept(self.cache, self.made)
         self.earlier = EarlierTables(self.holder)
+
+    async def made(self, work: Callable[..., _T], *given: Any) -> _T:
+        """What ``work`` gives, called in one of the ``makers``: nothing in them asks a database, so that no
+        answer waits for one that hangs, as what ``asyncio.to_thread`` calls may."""
+        return await asyncio.get_running_loop().run_in_executor(self.makers, partial(work, *given))
 
     def serving(self, overrides: bool = True) -> Champion:
         """What serves, with the overrides that count now; raises a 503 problem before the first

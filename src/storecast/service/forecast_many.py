@@ -101,9 +101,8 @@ async def _logged(service: Service, request: Request, version: Champion, wanted:
     places, times = np.repeat(at, len(weeks)), np.tile(weeks, len(at))
     with call_of(request).step("look-up"):
         values = view.columns(places, times, wanted.levels)
-        names = [view.names[p] for p in places.tolist()]
     named = dict(zip(column_names(wanted.levels), values, strict=True))
-    digest, blob = await asyncio.to_thread(as_blob, names, version.forecaster.weeks[times], named)
+    digest, blob = await service.made(as_blob, view.names, places, version.forecaster.weeks[times], named)
     entry = service.log.new_id()
     said = said_in(version, wanted)
     await service.record(

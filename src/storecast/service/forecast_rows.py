@@ -9,9 +9,10 @@ from typing import TypeVar
 import msgspec
 
 from storecast.ports.records import Override
-from storecast.service.champion import Champion, SeriesRows, column_names
+from storecast.service.champion import Champion, column_names
 from storecast.service.context import Service
 from storecast.service.overridden import shown
+from storecast.service.series_rows import SeriesRows
 
 __all__ = ["Wanted", "csv_head", "csv_lines", "head", "pick", "said_in"]
 

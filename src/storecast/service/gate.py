@@ -144,6 +144,8 @@ class Gate:
         self, rule: Rule | None, call: Call, scope: Scope, receive: Receive, out: Send
     ) -> Problem | None:
         """Answer through ``out``; the problem where the request is refused."""
+        if scope["method"] == "HEAD":  # as GET (RFC 9110, 9.3.2); the server leaves the body out
+            scope = {**scope, "method": "GET"}
         try:
             if rule is None:
                 return self._no_route(scope["path"])
@@ -203,7 +205,7 @@ async def _buffered(rule: Rule, scope: Scope, receive: Receive) -> Receive:
     """``receive`` of a body that has been read, bounded, and found to be JSON; the query is looked at too."""
     if scope["query_string"] and rule.template.startswith("/v1/"):
         read_query(Request(scope), sorted(rule.query))
-    if scope["method"] in ("GET", "HEAD", "DELETE"):
+    if scope["method"] in ("GET", "DELETE"):
         return receive
     request = Request(scope, receive)
     body = await read_body(request, rule.limit)

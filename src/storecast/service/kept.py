@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -61,10 +61,15 @@ def _read(value: bytes | None) -> Modelled | None:
 
 
 class Kept:
-    """Answers of the model in ``cache``; the same question at one time is asked of the model once."""
+    """Answers of the model in ``cache``; the same question at one time is asked of the model once.
 
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
+    ``in_thread`` calls what makes an answer, in a thread.
+    """
+
+    def __init__(
+        self, cache: Cache, in_thread: Callable[[Callable[[], Modelled]], Awaitable[Modelled]]
+    ) -> None:
+        self._cache, self._in_thread = cache, in_thread
         self._under_way: dict[str, asyncio.Task[Modelled]] = {}
 
     async def get(self, champion: Champion, question: Any, make: Callable[[], Modelled]) -> Modelled:
@@ -88,7 +93,7 @@ class Kept:
     async def _found(self, key: str, make: Callable[[], Modelled]) -> Modelled:
         if (found := _read(await self._cache.get(key))) is not None:
             return found
-        made = await asyncio.to_thread(make)
+        made = await self._in_thread(make)
         if sum(map(len, made.columns)) <= _LARGEST:
             await self._cache.put(key, _ENCODE(made))
         return made

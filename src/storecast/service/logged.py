@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from storecast.ports.records import Override
 from storecast.service.champion import Champion, column_names
-from storecast.stores.forecast_log.blobs import RowsBlob
+from storecast.stores.forecast_log.blobs import Coded, RowsBlob
 
 __all__ = ["as_blob", "as_inputs", "as_texts"]
 
@@ -52,13 +52,17 @@ def as_inputs(champion: Champion, said: Sequence[Override], levels: Sequence[flo
 
 
 def as_blob(
-    names: Sequence[str], days: NDArray[np.datetime64], columns: Mapping[str, NDArray[np.float64]]
+    names: Sequence[str],
+    at: NDArray[np.integer],
+    days: NDArray[np.datetime64],
+    columns: Mapping[str, NDArray[np.float64]],
 ) -> tuple[str, bytes]:
-    """Digest and blob of many rows: series, weeks, and numbers by column."""
+    """Digest and blob of many rows: series, which are ``names`` at the places ``at`` (R,), weeks, and numbers
+    by column."""
     made = RowsBlob()
-    for start in range(0, len(names), _PIECE):
+    for start in range(0, len(at), _PIECE):
         piece = slice(start, start + _PIECE)
         numbers = {name: column[piece] for name, column in columns.items()}
-        made.add({"unique_id": names[piece], "ds": days[piece], **numbers})
+        made.add({"unique_id": Coded(names, at[piece]), "ds": days[piece], **numbers})
     _, digest, blob = made.finish()
     return digest, blob

@@ -70,7 +70,10 @@ class Looks:
             yield Sample("actuals_last_week_timestamp_seconds", text, _seconds(body["last_actual"]))
         due = float(body["verdict"] == "retrain")
         yield Sample("retraining_due", "1 where the last look says to train again.", due)
-        yield from _live(body["live"]["all"])
+        live = body["live"]
+        yield from _live(
+            live.get("standing", live["all"])
+        )  # a look of an earlier release has no such figures
         if body["drift"] is not None:
             kinds = {check["kind"] for check in body["drift"]["checks"]} | set(body["drift"]["counts"])
             for kind in sorted(kinds):

@@ -3,9 +3,9 @@ kept for whoever asks the same."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 
+import numpy as np
 from starlette.requests import Request
 
 from storecast.service.arms import arm_of, asked_of, check_whole
@@ -14,14 +14,15 @@ from storecast.service.champion import Champion
 from storecast.service.classic import Gathered
 from storecast.service.context import Service
 from storecast.service.kept import Modelled
-from storecast.service.rows import Answered, answered, overridden, read_by
+from storecast.service.rows import Answered, answered, model_is_quick, overridden, read_by
 from storecast.service.schemas.whatif import WhatIfRequest
 from storecast.service.whatif import Outcome, asks_the_model, what_if
 
 __all__ = ["answered_at_once", "answered_rows", "what_if_of"]
 
-# Rows at a time, so that others get their turn: a few milliseconds of look-ups, and of the model.
-_LOOKED_UP, _MODELLED = 4000, 200
+# Rows at a time, so that others get their turn: a few milliseconds of look-ups, and of the model, where it
+# is quick and where it is not.
+_LOOKED_UP, _QUICK, _MODELLED = 4000, 2000, 200
 
 
 async def answered_rows(
@@ -45,10 +46,10 @@ async def _answered_rows(
     if not read_by(champion, rows):
         with call_of(request).step("look-up"):
             if len(rows) > _LOOKED_UP:
-                return await asyncio.to_thread(answered, champion, rows, levels)
+                return await service.made(answered, champion, rows, levels)
             return answered(champion, rows, levels)
     with call_of(request).step("model"):
-        if len(rows) < _MODELLED:
+        if len(rows) < (_QUICK if model_is_quick(champion, rows) else _MODELLED):
             return answered(champion, rows, levels)
 
         def ask() -> Modelled:
@@ -74,7 +75,7 @@ async def what_if_of(
         def ask() -> Outcome:
             with call_of(request).step("model"):
                 found = what_if(arm.version, asked, levels)
-            check_whole([column.tolist() for column in (*found.base, *found.scenario, *found.difference)])
+            check_whole([*found.base, *found.scenario, *found.difference])
             return found
 
         made = asked_of(service, arm, ask)
@@ -99,8 +100,9 @@ async def _what_if(
 
         def ask() -> Modelled:
             made = what_if(champion, asked, levels)
-            return Modelled.of([*made.base, *made.scenario, *made.difference], made.effects)
+            columns = [*made.base, *made.scenario, *made.difference]
+            return Modelled.of([np.array(column) for column in columns], made.effects)
 
         made = await service.kept.get(champion, ("what-if", levels, asked), ask)
-        columns, each = made.arrays(), 1 + 2 * len(levels)
+        columns, each = [column.tolist() for column in made.arrays()], 1 + 2 * len(levels)
         return Outcome(columns[:each], columns[each : 2 * each], columns[2 * each :], made.effects)

@@ -7,7 +7,6 @@ moment on. While the database is away what was read last goes on, after a restar
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -19,6 +18,7 @@ from storecast.forecasting.overrides import counting, moved, moved_sums
 from storecast.forecasting.value_added import Scores, score
 from storecast.ports.records import Actuals, Override, Overrides
 from storecast.service.champion import Champion, View
+from storecast.service.copies import keep_copy
 from storecast.service.fields import iso
 
 __all__ = ["OverrideBook", "Worth", "over", "scored", "shown"]
@@ -55,7 +55,7 @@ class OverrideBook:
                 self._rows, self._stamp = self._from_copy(), "copy"
             return
         self._rows, self._stamp = rows, stamp
-        self._keep()
+        keep_copy(self._copy, rows)
 
     def counting(self) -> list[Override]:
         """Those that count now, by series and week."""
@@ -84,16 +84,6 @@ class OverrideBook:
             return tuple(Override(**row) for row in json.loads(self._copy.read_text()))
         except (OSError, ValueError, TypeError):
             return ()
-
-    def _keep(self) -> None:
-        partial = self._copy.with_suffix(".partial")
-        try:
-            partial.unlink(missing_ok=True)
-            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump([vars(row) for row in self._rows], file)
-            partial.replace(self._copy)
-        except OSError:
-            return  # without it a restart needs the database; nothing else does
 
 
 def scored(table: Overrides, actuals: Actuals, stores: Mapping[str, str]) -> Scores:
@@ -138,9 +128,4 @@ def over(champion: Champion, found: Iterable[Override]) -> Champion:
                 weeks = by_place.setdefault(place, {})
                 weeks[week] = (*weeks.get(week, ()), override)
         views[by] = replace(view, point=point, model=view.point, said=by_place)
-    kept = {key: rows for key, rows in champion._rows.items() if key[1] not in views[key[0]].said}
-    made = replace(champion, views=views, plain=champion, _rows=kept)
-    for name in ("cutoff", "exogenous", "by_department"):  # which overrides do not change
-        if name in vars(champion):
-            vars(made)[name] = vars(champion)[name]
-    return made
+    return champion.overridden(views)

@@ -19,6 +19,7 @@ from storecast.service.context import Service
 from storecast.service.logged import as_inputs, as_texts
 from storecast.service.modelled import answered_rows
 from storecast.service.overridden import shown
+from storecast.service.row_texts import csv_texts, json_texts
 from storecast.service.rows import Answered, blob_of, csv_lines, json_lines, said_in, unused
 from storecast.service.schemas.forecasts import ClassicRow
 
@@ -46,7 +47,7 @@ async def _log(
     entry = service.log.new_id()
     inputs = {"cutoff": champion.cutoff, "given": list(rows.given), "unused": unused(champion, rows)}
     if len(rows) > _STEP:
-        digest, blob = await asyncio.to_thread(blob_of, champion, found, rows, levels)
+        digest, blob = await service.made(blob_of, champion, found, rows, levels)
     else:
         digest, blob = blob_of(champion, found, rows, levels)
     await service.record(
@@ -74,7 +75,7 @@ async def answer_lines(
     """Answer ``rows`` and log it; the entry's id, and a JSON object for each row."""
     found = await answered_rows(service, request, champion, rows, levels)
     entry = await _log(service, request, champion, rows, found, levels, kind)
-    lines = json_lines(champion, found, levels)
+    lines = (json_texts if len(rows) <= _STEP else json_lines)(champion, found, levels)
     return entry, [lines[i] for i in found.of.tolist()]
 
 
@@ -92,7 +93,7 @@ async def predict(
     said = said_in(champion, found)
     head = _head(service, champion, entry, levels, unused(champion, rows), said)
     if len(rows) <= _STEP and not csv:
-        lines = json_lines(champion, found, levels)
+        lines = json_texts(champion, found, levels)
         return Reply(head + b",".join([lines[i] for i in found.of.tolist()]) + b"]}")
     if not csv:
 
@@ -107,7 +108,7 @@ async def predict(
 
     head, headers = _csv_head(dept, levels, bool(said)), {**_CSV_HEADERS, "x-forecast-id": entry}
     if len(rows) <= _STEP:
-        texts = csv_lines(champion, found, levels, dept, bool(said))
+        texts = csv_texts(champion, found, levels, dept, bool(said))
         body = "\n".join([texts[i] for i in found.of.tolist()]) + "\n"
         return Response(head + body.encode(), headers=headers)
     return StreamingResponse(_in_turns(found, as_csv, head, b"\n", b"\n"), headers=headers)

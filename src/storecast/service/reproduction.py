@@ -3,48 +3,32 @@ for bit, by the functions that answered."""
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from storecast.errors import RequestError, StorecastError
-from storecast.ports import Entry
+from storecast.errors import RequestError
+from storecast.ports import Entry, ModelVersion
 from storecast.ports.records import Override
 from storecast.service.champion import Champion, column_names
 from storecast.service.classic import Gathered
 from storecast.service.modelled import answered_at_once
 from storecast.service.overridden import over
 from storecast.service.predicting import look_up_one
-from storecast.service.problems import Problem
+from storecast.service.readback import UNREADABLE, Logged, in_words, logged_rows
 from storecast.service.routes.explanations import explained
 from storecast.service.schemas.whatif import WhatIfRequest
 from storecast.service.whatif import what_if
-from storecast.stores.forecast_log.blobs import blob_digest, columns_of
+from storecast.stores.forecast_log.blobs import blob_digest
 
-__all__ = ["Difference", "Logged", "Reproduction", "logged_rows", "reproduce"]
+__all__ = ["Difference", "Reproduction", "reproduce", "version_faults"]
 
 Float = NDArray[np.float64]
 _SHOWN = 20  # differences that are named one by one
-_GIVEN = "given_"
-_UNREADABLE = (
-    StorecastError,
-    Problem,
-    msgspec.MsgspecError,
-    zlib.error,
-    struct.error,
-    KeyError,
-    TypeError,
-    ValueError,
-    IndexError,
-    AttributeError,
-    AssertionError,
-)
 
 
 @dataclass(frozen=True)
@@ -82,42 +66,6 @@ class Reproduction:
         return not self.different and not self.faults and self.numbers > 0
 
 
-@dataclass(frozen=True)
-class Logged:
-    """An answer as the log has it: series, weeks and numbers (R,) of each row, and what was given with it."""
-
-    names: list[str]
-    weeks: list[str]
-    columns: dict[str, Float]
-    given: dict[str, Float] = field(default_factory=dict)
-
-
-def logged_rows(entry: Entry) -> Logged:
-    """The rows of an entry; raises what damaged content raises."""
-    if entry.rows_blob is None:
-        forecast: dict[str, Any] = msgspec.json.decode(entry.forecast)
-        numbers = {**forecast, **msgspec.json.decode(entry.bands or "{}")}
-        weeks = [str(week) for week in numbers.pop("ds")]
-        names = [str(name) for name in numbers.pop("unique_id", [entry.series] * len(weeks))]
-        return _even(Logged(names, weeks, {n: np.array(v, dtype=np.float64) for n, v in numbers.items()}))
-    names, weeks = [], []
-    parts: dict[str, list[Float]] = {}
-    for piece in columns_of(entry.rows_blob):
-        names += [str(name) for name in piece.pop("unique_id")]
-        weeks += [str(day) for day in np.asarray(piece.pop("ds")).astype("datetime64[D]")]
-        for name, values in piece.items():
-            parts.setdefault(name, []).append(np.asarray(values, dtype=np.float64))
-    columns = {name: np.concatenate(values) for name, values in parts.items()}
-    given = {n.removeprefix(_GIVEN): c for n, c in columns.items() if n.startswith(_GIVEN)}
-    return _even(Logged(names, weeks, {n: c for n, c in columns.items() if not n.startswith(_GIVEN)}, given))
-
-
-def _even(rows: Logged) -> Logged:
-    if {len(rows.names), len(rows.weeks)} | {len(c) for c in rows.columns.values()} != {len(rows.names)}:
-        raise ValueError("columns of different lengths")
-    return rows
-
-
 def reproduce(champion: Champion, entry: Entry) -> Reproduction:
     """``entry`` compared with what ``champion``, the version with its digest, says to the same question now.
 
@@ -137,8 +85,8 @@ def reproduce(champion: Champion, entry: Entry) -> Reproduction:
     rows, asked = Logged([], [], {}), {}
     try:
         rows, asked = logged_rows(entry), msgspec.json.decode(entry.inputs)
-    except _UNREADABLE as error:
-        faults.append(f"the entry cannot be read ({_words(error)})")
+    except UNREADABLE as error:
+        faults.append(f"the entry cannot be read ({in_words(error)})")
     if rows.names and len(rows.names) != entry.rows:
         faults.append(f"rows: the entry says {entry.rows}, and holds {len(rows.names)}")
     rebuilt: Mapping[str, Float] = {}
@@ -147,8 +95,8 @@ def reproduce(champion: Champion, entry: Entry) -> Reproduction:
             said = [_override(item) for item in asked.get("overrides", ())]
             faults += _overrides_faults(champion, asked.get("overrides", ()))
             rebuilt = _KINDS[entry.kind](over(champion, said), entry, asked, rows)
-        except _UNREADABLE as error:
-            faults.append(f"the question cannot be asked again ({_words(error)})")
+        except UNREADABLE as error:
+            faults.append(f"the question cannot be asked again ({in_words(error)})")
     differences = list(_differences(rows, rebuilt)) if rebuilt else []
     return Reproduction(
         entry.id,
@@ -166,17 +114,21 @@ def reproduce(champion: Champion, entry: Entry) -> Reproduction:
     )
 
 
+def version_faults(entry: Entry, versions: Iterable[ModelVersion]) -> tuple[str, ...]:
+    """What in an entry does not agree with the registered ``versions`` of its model, in words."""
+    named = next((v for v in versions if v.version == entry.version), None)
+    if named is None or named.digest == entry.digest:
+        return ()
+    return (f"version: {entry.version} is registered with digest {named.digest[:12]}…",)
+
+
 def _blob_fault(entry: Entry) -> str:
     assert entry.rows_blob is not None
     try:
         same = blob_digest(entry.rows_blob) == entry.rows_digest
-    except _UNREADABLE as error:
-        return f"rows_blob is damaged ({_words(error)})"
+    except UNREADABLE as error:
+        return f"rows_blob is damaged ({in_words(error)})"
     return "" if same else "rows_blob or rows_digest was changed: they do not belong together"
-
-
-def _words(error: BaseException) -> str:
-    return str(getattr(error, "what", None) or getattr(error, "title", None) or error)[:200]
 
 
 def _override(item: Mapping[str, Any]) -> Override:
@@ -239,7 +191,8 @@ def _what_if(champion: Champion, entry: Entry, asked: Any, rows: Logged) -> Mapp
     levels = _levels({"levels": question.levels}, rows)
     if rows.weeks != champion.weeks[: question.horizon] or entry.series != question.series:
         raise ValueError("its rows are not those of its question")
-    return _named(levels, what_if(champion, question, levels).scenario)
+    made = what_if(champion, question, levels).scenario
+    return _named(levels, [np.array(column) for column in made])
 
 
 def _explanation(champion: Champion, entry: Entry, asked: Any, rows: Logged) -> Mapping[str, Float]:

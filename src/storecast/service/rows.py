@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from itertools import repeat
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, Struct, UnsetType, defstruct
 from numpy.typing import NDArray
 
 from storecast.ports.records import Override
-from storecast.service.champion import Champion, View, column_names, csv_cell
+from storecast.service.champion import Champion, View, column_names
 from storecast.service.classic import Gathered
 from storecast.service.logged import as_blob
+from storecast.service.series_rows import csv_cell
 
 __all__ = [
+    "VIEWS",
     "Answered",
     "answered",
     "blob_of",
     "csv_lines",
     "json_lines",
+    "model_is_quick",
     "overridden",
     "read_by",
     "said_in",
@@ -28,31 +32,39 @@ __all__ = [
 ]
 
 Float = NDArray[np.float64]
-_ENCODE = msgspec.json.Encoder().encode
+VIEWS = ("series", "store")  # by the number of a row's view
+_ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True)
 class Answered:
     """Rows with their forecasts, each distinct one once: row r is ``cells[of[r]]``. ``view``, ``place`` and
-    ``week`` (C,) of each cell; ``columns`` in the order of ``column_names``, (C,) dollars each."""
+    ``week`` (C,) of each cell; ``columns`` in the order of ``column_names``, (C,) dollars each; ``read``:
+    whether the version has read inputs for them, so that they are not those of its table."""
 
     view: NDArray[np.int64]
     place: NDArray[np.int64]
     week: NDArray[np.int64]
     of: NDArray[np.int64]
     columns: list[Float]
+    read: bool = False
 
     def part(self, rows: slice) -> Answered:
         """Some of the rows, with the cells that they need."""
         cells, of = np.unique(self.of[rows], return_inverse=True)
         columns = [column[cells] for column in self.columns]
-        return Answered(self.view[cells], self.place[cells], self.week[cells], of, columns)
+        return Answered(self.view[cells], self.place[cells], self.week[cells], of, columns, self.read)
 
 
 def read_by(champion: Champion, rows: Gathered) -> list[str]:
     """Inputs that are given and that the version reads."""
     model = champion.exogenous
     return [name for name in rows.given if model is not None and name in model.names]
+
+
+def model_is_quick(champion: Champion, rows: Gathered) -> bool:
+    """Whether the model answers a row in a microsecond: no row is a sum, and the trees are narrowed."""
+    return champion.exogenous is not None and champion.exogenous.quick and not rows.view.any()
 
 
 def answered(
@@ -71,7 +83,7 @@ def answered(
         cells, of = np.unique(code, return_inverse=True)
     view, (place, week) = cells % 2, np.divmod(cells // 2, h)
     if columns is not None:
-        return Answered(view, place, week, of, columns)
+        return Answered(view, place, week, of, columns, bool(read))
     columns = [np.empty(len(cells)) for _ in range(1 + 2 * len(levels))]
     for number, by in ((0, "series"), (1, "store")):
         at = np.flatnonzero(view == number)
@@ -84,16 +96,13 @@ def answered(
             values = model.changed(champion.views[by], place[at], week[at], given, values)
         for column, part in zip(columns, values, strict=True):
             column[at] = part
-    return Answered(view, place, week, of, columns)
-
-
-_VIEWS = ("series", "store")
+    return Answered(view, place, week, of, columns, bool(read))
 
 
 def _said(champion: Champion, found: Answered) -> dict[int, tuple[View, tuple[Override, ...]]]:
     """Cell -> its view, and the overrides that are in its number."""
     out: dict[int, tuple[View, tuple[Override, ...]]] = {}
-    for number, by in enumerate(_VIEWS):
+    for number, by in enumerate(VIEWS):
         view = champion.views.get(by)
         if view is None or not view.said:
             continue
@@ -114,7 +123,7 @@ def overridden(champion: Champion, found: Answered, levels: tuple[float, ...]) -
         at, week = found.place[cell : cell + 1], found.week[cell : cell + 1]
         for column, part in zip(columns, view.columns(at, week, levels), strict=True):
             column[cell] = part[0]
-    return Answered(found.view, found.place, found.week, found.of, columns)
+    return replace(found, columns=columns)
 
 
 def said_in(champion: Champion, found: Answered) -> list[Override]:
@@ -132,46 +141,43 @@ def _flags(champion: Champion, found: Answered) -> dict[int, tuple[float, str]]:
     return out
 
 
-def _names(champion: Champion, found: Answered) -> list[tuple[str, str | None, str]]:
-    """Store, department and week of each cell."""
-    f, weeks = champion.forecaster, champion.weeks
+def _names(champion: Champion, found: Answered) -> tuple[list[str], list[str | UnsetType], list[str]]:
+    """Store, department (none for a store) and week of each cell."""
+    places, weeks = found.place.tolist(), [champion.weeks[w] for w in found.week.tolist()]
     if not champion.hierarchical:
         names = champion.views["series"].names
-        return [
-            (names[p], None, weeks[w]) for p, w in zip(found.place.tolist(), found.week.tolist(), strict=True)
-        ]
-    stores, blocks, sums = f.stores.tolist(), f.blocks.tolist(), champion.views["store"].names
-    return [
-        (sums[p], None, weeks[w]) if v else (stores[p], blocks[p], weeks[w])
-        for v, p, w in zip(found.view.tolist(), found.place.tolist(), found.week.tolist(), strict=True)
-    ]
-
-
-def _as_text(column: Float) -> list[str]:
-    """The numbers as JSON and CSV have them: all at once, which is several times as fast as one by one."""
-    return _ENCODE(column.tolist())[1:-1].decode().split(",")
-
-
-def _json_head(store: str, dept: str | None) -> str:
-    return f'{{"store":{_ENCODE(store).decode()}' + (
-        "" if dept is None else f',"dept":{_ENCODE(dept).decode()}'
+        return [names[p] for p in places], [UNSET] * len(places), weeks
+    views, f, sums = found.view.tolist(), champion.forecaster, champion.views["store"].names
+    stores, blocks = f.stores.tolist(), f.blocks.tolist()
+    return (
+        [sums[p] if v else stores[p] for v, p in zip(views, places, strict=True)],
+        [UNSET if v else blocks[p] for v, p in zip(views, places, strict=True)],
+        weeks,
     )
+
+
+@lru_cache(maxsize=64)  # callers choose their levels
+def _json_row(names: tuple[str, ...]) -> type[Struct]:
+    """A row of JSON with so many columns, of these names."""
+    columns = [f"c{i}" for i in range(len(names))]
+    head = [("store", str), ("dept", str | UnsetType), ("date", str)]
+    rename = dict(zip(columns, names, strict=True))
+    return defstruct("Row", [*head, *((name, float) for name in columns)], rename=rename)
 
 
 def json_lines(champion: Champion, found: Answered, levels: tuple[float, ...]) -> list[bytes]:
     """Each cell as a JSON object."""
-    form = '%s,"date":"%s"' + "".join(f',"{n}":%s' for n in column_names(levels)) + "}"
-    stores, depts, weeks = zip(*_names(champion, found), strict=True)
-    heads = map(cache(_json_head), stores, depts)
-    columns = map(_as_text, found.columns)
-    lines = list(map(form.__mod__, zip(heads, weeks, *columns, strict=True)))
+    named = dict(zip(column_names(levels), found.columns, strict=True))
+    row, numbers = _json_row(tuple(named)), (column.tolist() for column in named.values())
+    lines = _ENCODER.encode_lines(list(map(row, *_names(champion, found), *numbers))).split(b"\n")
+    del lines[-1]  # behind the last line's end
     for cell, (own, key) in _flags(champion, found).items():
         override = f',"override":"{key}"' if key else ""
-        lines[cell] = f'{lines[cell][:-1]},"storecast-model":{own!r}{override}}}'
-    return [line.encode() for line in lines]
+        lines[cell] = lines[cell][:-1] + f',"storecast-model":{own!r}{override}}}'.encode()
+    return lines
 
 
-def _csv_head(store: str, dept: str | None, with_dept: bool) -> str:
+def _csv_head(store: str, dept: str | UnsetType, with_dept: bool) -> str:
     return csv_cell(store) + (f",{csv_cell(dept or '')}" if with_dept else "")
 
 
@@ -180,15 +186,16 @@ def csv_lines(
 ) -> list[str]:
     """Each cell as a line of CSV without its end; ``dept``: with that column; ``both``: with the model's own
     number and the override's id."""
-    stores, depts, weeks = zip(*_names(champion, found), strict=True)
+    stores, depts, weeks = _names(champion, found)
     heads = map(cache(_csv_head), stores, depts, repeat(dept))
-    columns = [_as_text(column) for column in found.columns]
+    rows = list(zip(*(column.tolist() for column in found.columns), strict=True))
+    texts = _ENCODER.encode(rows)[2:-2].decode().split("],[")
     if both:
-        own, keys = list(columns[0]), [""] * len(columns[0])
-        for cell, (number, key) in _flags(champion, found).items():
-            own[cell], keys[cell] = repr(number), key
-        columns += [own, keys]
-    return list(map(",".join, zip(heads, weeks, *columns, strict=True)))
+        flags = _flags(champion, found)
+        for cell, text in enumerate(texts):
+            own, key = flags.get(cell, (text.partition(",")[0], ""))
+            texts[cell] = f"{text},{own},{key}"
+    return list(map(",".join, zip(heads, weeks, texts, strict=True)))
 
 
 def blob_of(
@@ -197,12 +204,10 @@ def blob_of(
     """The rows as the log keeps them, with what was given."""
     of = found.of
     series, sums = champion.views["series"].names, champion.view("store").names
-    keys = [
-        sums[p] if v else series[p] for v, p in zip(found.view.tolist(), found.place.tolist(), strict=True)
-    ]
+    at = (found.place + len(series) * found.view)[of]
     columns = {n: c[of] for n, c in zip(column_names(levels), found.columns, strict=True)}
     columns |= {f"given_{name}": values for name, values in rows.given.items()}
-    return as_blob([keys[i] for i in of.tolist()], champion.forecaster.weeks[found.week[of]], columns)
+    return as_blob([*series, *sums], at, champion.forecaster.weeks[found.week[of]], columns)
 
 
 def unused(champion: Champion, rows: Gathered) -> list[str]:

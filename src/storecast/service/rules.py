@@ -61,14 +61,17 @@ class Rules:
         ]
 
     def find(self, method: str, path: str) -> Rule | None:
-        """The rule of a request, None where no route takes it."""
+        """The rule of a request, None where no route takes it; HEAD is asked of what GET takes."""
         if (rule := self._exact.get((method, path))) is not None:
             return rule
+        if method == "HEAD":
+            return self.find("GET", path)
         return next((r for p, r in self._patterns if r.method == method and p.match(path)), None)
 
     def methods(self, path: str) -> list[str]:
         """What a path may be asked with; empty where there is no such path."""
-        return sorted({r.method for r in self.all if self._takes(r, path)})
+        found = {r.method for r in self.all if self._takes(r, path)}
+        return sorted(found | {"HEAD"} if "GET" in found else found)
 
     def _takes(self, rule: Rule, path: str) -> bool:
         return rule.template == path or any(r is rule and p.match(path) for p, r in self._patterns)

@@ -6,11 +6,12 @@ takes the same time whether the id is known or not.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
-import os
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from starlette.types import Scope
 from storecast.errors import LogError
 from storecast.ports.cache import Limit, RateLimiter
 from storecast.ports.records import ApiKey, ApiKeys
+from storecast.service.copies import keep_copy
 from storecast.service.problems import Problem
 from storecast.service.rules import ROLES
 
@@ -28,6 +30,8 @@ __all__ = ["Doors", "KeyRing", "is_loopback", "new_key"]
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 _NOBODY = "0" * 64
 _LONGEST = 200
+_AGAIN, _PATIENCE = 0.25, 1.0  # seconds: between looks for a new key; that a caller waits for one
+_GUESSES = 32  # callers that may wait for a look
 
 
 def is_loopback(host: str) -> bool:
@@ -48,43 +52,49 @@ def _hash(secret: str) -> str:
 
 class KeyRing:
     """The keys as last read. ``copy``: a file (hashes alone) they are kept in, so that a restart while the
-    database is away knows them."""
+    database is away knows them; services may share it.
+
+    ``refresh`` is called again and again, which is how a revoked key ends. One that is issued counts at once:
+    whoever comes with a key that is not known makes the ring look again.
+    """
 
     def __init__(self, keys: ApiKeys, copy: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._keys, self._copy, self._clock = keys, copy, clock
         self._known: dict[str, ApiKey] = {}
-        self._read = False
+        self._kept = False  # the copy is of what is known
+        self.read = False  # keys or copy were: before, nobody can say that there is no key
+        self._reading = threading.Lock()  # of two looks the later must not be undone by the earlier
+        self._one = asyncio.Lock()
+        self._coming: asyncio.Task[None] | None = None  # a look that has not begun
+        self._not_before = 0.0
+        self._waiting = 0
 
     def __len__(self) -> int:
         return len(self._known)
 
     def refresh(self) -> None:
         """Read all keys; where the database is away, what was read last goes on. Called in a thread."""
+        with self._reading:
+            self._refresh()
+
+    def _refresh(self) -> None:
         try:
             found = {key.id: key for key in self._keys.listing()}
         except LogError:
-            if not self._read:
-                self._known, self._read = self._from_copy(), True
+            if not self.read and (copied := self._from_copy()) is not None:
+                self._known = copied
+                self.read = True
             return
-        if found != self._known or not self._read:
-            self._known, self._read = found, True
-            self._keep()
+        if found != self._known or not self._kept:
+            self._known = found
+            self._kept = keep_copy(self._copy, found.values())
+        self.read = True  # last: whoever finds it set must find the keys too
 
-    def _from_copy(self) -> dict[str, ApiKey]:
+    def _from_copy(self) -> dict[str, ApiKey] | None:
         try:
             return {k["id"]: ApiKey(**k) for k in json.loads(self._copy.read_text())}
         except (OSError, ValueError, TypeError, KeyError):
-            return {}
-
-    def _keep(self) -> None:
-        partial = self._copy.with_suffix(".partial")
-        try:
-            partial.unlink(missing_ok=True)
-            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump([vars(key) for key in self._known.values()], file)
-            partial.replace(self._copy)
-        except OSError:
-            return  # without it a restart needs the database; nothing else does
+            return None
 
     def check(self, token: str) -> ApiKey | None:
         """The valid key that ``token`` is, None for anything else."""
@@ -98,20 +108,43 @@ class KeyRing:
             return None
         return known if known.role in ROLES else None
 
+    async def check_again(self, token: str) -> ApiKey | None:
+        """As ``check``, after a look at the database that began after this call: the key may be that new.
+
+        A ring looks four times a second at most, and lets few wait for it, so that guessing costs it nothing.
+        """
+        if self._waiting >= _GUESSES or not token.startswith("sc_"):
+            return None
+        self._waiting += 1
+        try:
+            if self._coming is None:
+                self._coming = asyncio.get_running_loop().create_task(self._look())
+            await asyncio.wait({self._coming}, timeout=_PATIENCE)
+        finally:
+            self._waiting -= 1
+        return self.check(token)
+
+    async def _look(self) -> None:
+        async with self._one:
+            await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
+            self._coming, self._not_before = None, time.monotonic() + _AGAIN
+            await asyncio.to_thread(self.refresh)
+
 
 class Doors:
     """Lets callers in: by key where there are keys, or where the address is not this machine's alone.
 
-    Else everybody on this machine is an operator. The Host header must then name this machine, so that a page
-    of another site cannot get in through a name of its own (DNS rebinding); the Origin header, where there
-    is one, this very service, so that no form of another site is taken for a wish of whoever looks at it.
+    Else, once it is known that there is no key, everybody on this machine is an operator. The Host header
+    must then name this machine, so that a page of another site cannot get in through a name of its own (DNS
+    rebinding); the Origin header, where there is one, this very service, so that no form of another site is
+    taken for a wish of whoever looks at it.
     """
 
     def __init__(self, ring: KeyRing, limiter: RateLimiter, limit: Limit | None, *, local: bool) -> None:
         self._ring, self._limiter, self._limit, self._local = ring, limiter, limit, local
 
     async def admit(self, scope: Scope) -> tuple[str, str]:
-        """Id and role of the caller; raises 401, 403, 421 or 429."""
+        """Id and role of the caller; raises 401, 403, 421, 429, or 503 while the keys are not known."""
         token = host = origin = ""
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -126,8 +159,12 @@ class Doors:
         if self._local and not len(self._ring):
             _check_host(host)
             _check_origin(origin, host)
+            if not self._ring.read:
+                raise _not_read()
             return "local", "operator"
         key = self._ring.check(token) if len(token) <= _LONGEST else None
+        if key is None and len(token) <= _LONGEST:
+            key = await self._ring.check_again(token)
         if key is None:
             raise _unknown(bool(token))
         if self._limit is not None:
@@ -158,6 +195,18 @@ def _check_origin(origin: str, host: str) -> None:
             f"Found origin {origin[:80]!r}.",
             "Call it from a program, or issue a key: `storecast keys issue`.",
         )
+
+
+def _not_read() -> Problem:
+    return Problem(
+        503,
+        "keys-not-known",
+        "Whether a key is needed cannot be told yet",
+        "The database that holds the keys is away, and there is no copy of them here.",
+        "Ask again when the database answers: the service looks every few seconds, and its log says what is"
+        " wrong (`log database away`).",
+        headers={"retry-after": "2"},
+    )
 
 
 def _unknown(given: bool) -> Problem:

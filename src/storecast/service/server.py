@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from storecast.errors import SetupError
+from storecast.service.certificate import Certificate
 from storecast.service.protocol import BoundedProtocol
 
 __all__ = ["Server", "address", "listen"]
@@ -85,8 +86,8 @@ class Server(uvicorn.Server):
     """Serves ``app`` on ``sock``; on the first signal it drains, on the next it ends.
 
     While it drains, for ``drain_seconds``, requests are taken on as before and ``draining`` has been called,
-    so that whoever asks for readiness looks elsewhere and idle connections come to their end. ``tls``: files
-    with the certificate and its key, or none. Raises ``SetupError`` where they cannot be used.
+    so that whoever asks for readiness looks elsewhere and idle connections come to their end. With a
+    ``certificate`` it answers over TLS alone.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Server(uvicorn.Server):
         drain_seconds: float,
         started: Callable[[], None],
         draining: Callable[[], None],
-        tls: tuple[str, str] | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -111,22 +112,12 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
                 timeout_keep_alive=_KEPT,
                 timeout_graceful_shutdown=_GRACE,
-                ssl_certfile=tls[0] if tls else None,
-                ssl_keyfile=tls[1] if tls else None,
+                ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
             )
         )
-        self.scheme = "https" if tls else "http"
-        try:
-            self.config.load()
-        except OSError as error:  # ssl.SSLError among them
-            sock.close()
-            raise SetupError(
-                "the certificate cannot be used",
-                where=" and ".join(tls or ()),
-                expected="a certificate and its private key, as PEM files",
-                found=error.strerror or str(error),
-                remedy="correct STORECAST_TLS_CERT_FILE and STORECAST_TLS_KEY_FILE",
-            ) from error
+        self.scheme = "https" if certificate else "http"
+        self._certificate = certificate
+        self._keeper: asyncio.Task[None] | None = None
         self._sock, self._drain_seconds = sock, drain_seconds
         self._on_start, self._on_drain = started, draining
         self._draining = False
@@ -141,6 +132,8 @@ class Server(uvicorn.Server):
         """Listen."""
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
+        if self._certificate is not None:
+            self._keeper = self._loop.create_task(self._certificate.keep())
         _LOG.info("listening", extra={"fields": {"url": address(self._sock, self.scheme)}})
         self._on_start()
 

@@ -141,7 +141,7 @@ class Telemetry:
         self.registry.register(_Read(read))
 
     def watch_life(self, samples: Callable[[], Iterable[Sample]]) -> None:
-        """Show what the last look at the model found."""
+        """Show what jobs have found, as they wrote it down in the log."""
 
         def read() -> Iterable[Metric]:
             families: dict[str, GaugeMetricFamily] = {}

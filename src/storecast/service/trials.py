@@ -15,6 +15,7 @@ from statistics import median
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from storecast.errors import LogError, StorecastError
 from storecast.forecasting.promotion import live_breach
@@ -67,6 +68,7 @@ class Trials:
         self._over: str | None = None  # when the trial began that has ended here
         self._to_write: tuple[Trial, str] | None = None
         self._write_at = self._sweep_at = float("-inf")
+        self._sound: list[NDArray[np.float64]] = []  # both tables as they were found sound
         self._noted: deque[_Note] = deque(maxlen=_NOTED)
         self.notes: Callable[[_Note], None] | None = None  # of look-ups, while in shadow
         self._theirs: deque[float] = deque(maxlen=_ASKED)
@@ -108,6 +110,7 @@ class Trials:
             self._ours.clear()
             self._theirs.clear()
             self._noted.clear()
+            self._sound = []
             self.metrics.begin(made.trial if made else None)
         self._champion, self.challenger = champion, made
         self.notes = self._noted.append if made is not None and made.trial.kind == "shadow" else None
@@ -170,9 +173,18 @@ class Trials:
             self._compare(found)
         if now >= self._sweep_at:
             self._sweep_at = now + _SWEEP
-            if reasons := found.now(champion).reasons:
-                whole = bool(np.isfinite(found.version.views["series"].point).all())
-                self.breach(found, "implausible" if whole else "nan", "; ".join(reasons))
+            self._sweep(found, champion)
+
+    def _sweep(self, found: Challenger, champion: Champion) -> None:
+        """Compare both tables in memory; what was sound and has not changed since is sound."""
+        tables = [version.views["series"].point for version in (found.version, champion)]
+        if self._sound and all(map(np.array_equal, tables, self._sound)):
+            return
+        if reasons := found.now(champion).reasons:
+            whole = bool(np.isfinite(tables[0]).all())
+            self.breach(found, "implausible" if whole else "nan", "; ".join(reasons))
+            return
+        self._sound = [table.copy() for table in tables]
 
     def _write(self, now: float) -> None:
         assert self._to_write is not None

@@ -6,6 +6,7 @@ difference follow from the base's.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from storecast.forecasting.calendar import week_of
 from storecast.forecasting.hierarchy import cents
 from storecast.ports import ArtifactContent, ReleaseInfo
 from storecast.service.champion import Champion, View
-from storecast.service.exogenous import INPUTS
+from storecast.service.exogenous import INPUTS, cent
 from storecast.service.problems import Wrong, invalid
 from storecast.service.schemas.whatif import WhatIfEvent, WhatIfRequest
 
@@ -24,17 +25,17 @@ __all__ = ["Outcome", "asks_the_model", "what_if", "what_if_seconds"]
 
 Float = NDArray[np.float64]
 _TRIES = 5  # of which the fastest counts: a machine that is busy says nothing about a version
-_UNUSED = "$0, not used by this model"
+_UNUSED, _LEARNT = "$0, not used by this model", "as this model has learnt it"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """``base``, ``scenario`` and ``difference``: columns in the order of ``column_names``, (h,) dollars each;
+    """``base``, ``scenario`` and ``difference``: columns in the order of ``column_names``, h dollars each;
     ``effects``: name, dollars over the horizon, words."""
 
-    base: list[Float]
-    scenario: list[Float]
-    difference: list[Float]
+    base: list[list[float]]
+    scenario: list[list[float]]
+    difference: list[list[float]]
     effects: list[tuple[str, float, str]]
 
 
@@ -51,8 +52,15 @@ def what_if(champion: Champion, asked: WhatIfRequest, levels: tuple[float, ...])
     at = view.find(asked.series)
     if asked.horizon > len(champion.weeks):
         raise invalid([Wrong("horizon", f"this version forecasts {len(champion.weeks)} weeks")])
+    direct = champion.forecaster.direct
+    if champion.exogenous is None and direct is not None and direct.model and asked.inputs:
+        detail = "this version reads inputs, and does not carry what to compare them with: train again"
+        raise invalid([Wrong("inputs", detail)])
+    columns = champion.rows(view.by, at, levels).columns
+    if asked.horizon == 1 and view.by == "series" and not asked.events:
+        return _one_week(champion, at, asked, [column[0] for column in columns])
     place, weeks = np.full(asked.horizon, at), np.arange(asked.horizon)
-    base = list(np.array([c[: asked.horizon] for c in champion.rows(view.by, at, levels).columns]))
+    base = list(np.array([column[: asked.horizon] for column in columns]))
     effects: list[tuple[str, float, str]] = []
     now = _with_inputs(champion, view, asked, place, weeks, base, effects)
     order = sorted(enumerate(asked.events), key=lambda e: e[1].kind in ("closure", "opening"))
@@ -61,7 +69,31 @@ def what_if(champion: Champion, asked: WhatIfRequest, levels: tuple[float, ...])
         before = now[0].sum()
         now = list(cents(np.array(now) * factor))
         effects.append((f"{event.kind} from {event.first}", _dollars(now[0].sum() - before), words))
-    return Outcome(base, now, _difference(base, now), effects)
+    base_, now_, difference = (
+        [column.tolist() for column in part] for part in (base, now, _difference(base, now))
+    )
+    return Outcome(base_, now_, difference, effects)
+
+
+def _one_week(champion: Champion, at: int, asked: WhatIfRequest, base: list[float]) -> Outcome:
+    """The same for the first week of one series without events, without an array being made."""
+    now, given, model = base, {}, champion.exogenous
+    effects = []
+    for name, value in asked.inputs.items():
+        number = _by_week(champion, name, value, 1)[0]
+        if model is None or name not in model.names:
+            effects.append((name, 0.0, _UNUSED))
+            continue
+        before = now[0]
+        if math.isfinite(number):
+            given[name] = number
+            now = model.one(at, 0, given, base)
+        effects.append((name, _dollars(now[0] - before), _LEARNT))
+    point, *limits = [cent(new - old) for new, old in zip(now, base, strict=True)]
+    pairs = zip(limits[::2], limits[1::2], strict=True)
+    difference = [point, *(limit for pair in pairs for limit in sorted(pair))]
+    base_, now_, difference_ = ([[value] for value in part] for part in (base, now, difference))
+    return Outcome(base_, now_, difference_, effects)
 
 
 def what_if_seconds(content: ArtifactContent) -> float:
@@ -104,37 +136,28 @@ def _with_inputs(
     effects: list[tuple[str, float, str]],
 ) -> list[Float]:
     """The columns with the inputs given, one after the other, each with its effect."""
-    now, given = base, {}
-    model, direct = champion.exogenous, champion.forecaster.direct
-    if model is None and direct is not None and direct.model and asked.inputs:
-        raise invalid(
-            [
-                Wrong(
-                    "inputs",
-                    "this version reads inputs, and does not carry what to compare them with: train again",
-                )
-            ]
-        )
+    now, given, model = base, {}, champion.exogenous
     for name, value in asked.inputs.items():
-        values = _by_week(champion, name, value, asked.horizon)
+        values = np.array(_by_week(champion, name, value, asked.horizon))
         if model is None or name not in model.names:
             effects.append((name, 0.0, _UNUSED))
             continue
         given[name] = values
         before = now[0].sum()
         now = model.changed(view, place, weeks, given, base)
-        effects.append((name, _dollars(now[0].sum() - before), "as this model has learnt it"))
+        effects.append((name, _dollars(now[0].sum() - before), _LEARNT))
     return now
 
 
-def _by_week(champion: Champion, name: str, value: float | dict[str, float], horizon: int) -> Float:
+def _by_week(champion: Champion, name: str, value: float | dict[str, float], horizon: int) -> list[float]:
+    """What is given of each week, NaN where nothing is."""
     if name not in INPUTS:
         raise invalid(
             [Wrong(f"inputs.{name[:40]}", f"there is no such input; known are {', '.join(INPUTS)}")]
         )
     if not isinstance(value, dict):
-        return np.full(horizon, float(value))
-    out = np.full(horizon, np.nan)
+        return [float(value)] * horizon
+    out = [math.nan] * horizon
     for date, one in value.items():
         week = champion.week(date, f"inputs.{name}")
         if week >= horizon:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from storecast.forecasting.calendar import HOLIDAY_WEIGHT, calendar_of
-from storecast.service.calls import Reply, decode, media_type, read_body
+from storecast.service.calls import Reply, decode, media_type, off_loop, read_body
 from storecast.service.champion import Champion
 from storecast.service.context import Service
 from storecast.service.fields import Series, answer
@@ -26,6 +26,7 @@ __all__ = ["make_router"]
 _DECODER = msgspec.json.Decoder(AroundRequest)
 _ENCODE = msgspec.json.Encoder().encode
 _YEAR = 52
+_FEW = 8  # series; of more, and of sums, others would notice the time it takes
 _SEASONAL = ("temperature",)
 _STEADY = ("fuel_price", "cpi", "unemployment")
 _EXAMPLE = {"series": ["1", "2"], "weeks": 104, "horizon": 13}
@@ -47,7 +48,8 @@ def _around(champion: Champion, asked: AroundRequest, unit: str) -> dict[str, ob
     f, view = champion.forecaster, champion.view(asked.by)
     if asked.horizon > len(champion.weeks):
         raise invalid([Wrong("horizon", f"this version forecasts {len(champion.weeks)} weeks")])
-    places = [view.find(name, f"series[{i}]") for i, name in enumerate(asked.series)]
+    found_at = {name: view.find(name, f"series[{i}]") for i, name in enumerate(asked.series)}
+    places = list(found_at.values())
     of = f.levels[view.by].of
     past = _sums(f.history[-asked.weeks :], of, places)
     blank = np.full((max(0, _YEAR - len(f.history)), f.history.shape[1]), np.nan)
@@ -60,7 +62,7 @@ def _around(champion: Champion, asked: AroundRequest, unit: str) -> dict[str, ob
     split = len(days) - asked.horizon
 
     def named(lists: list[list[float | None]]) -> dict[str, list[float | None]]:
-        return dict(zip(asked.series, lists, strict=True))
+        return dict(zip(found_at, lists, strict=True))
 
     return {
         "by": view.by,
@@ -75,6 +77,10 @@ def _around(champion: Champion, asked: AroundRequest, unit: str) -> dict[str, ob
         },
         "calendar": [{"ds": d, "name": n} for d, n in zip(days, found, strict=True) if n],
     }
+
+
+def _body(champion: Champion, asked: AroundRequest, unit: str) -> bytes:
+    return _ENCODE(_around(champion, asked, unit))
 
 
 def _inputs(champion: Champion, store: str, asked: str | None) -> dict[str, object]:
@@ -117,7 +123,9 @@ def make_router(service: Service) -> APIRouter:
                 415, "unsupported-media-type", "Send JSON", remedy="Set content-type: application/json."
             )
         asked = decode(await read_body(request, 256 * 1024), _DECODER)
-        return Reply(_ENCODE(_around(service.holder.serving(), asked, service.config.unit)))
+        large = asked.by != "series" or len(asked.series) > _FEW
+        champion = service.holder.serving()
+        return Reply(await off_loop(large, _body, champion, asked, service.config.unit))
 
     @router.get(
         "/v1/inputs",

@@ -9,10 +9,10 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from storecast.forecasting.boosting import FEATURES, gain_shares
+from storecast.forecasting.drivers import trees
 from storecast.ports.uploads import BACKTEST_JOB, BacktestOrder
 from storecast.service.calls import call_of
-from storecast.service.champion import Champion, check_levels
+from storecast.service.champion import check_levels
 from storecast.service.context import Service
 from storecast.service.fields import ID, Body, answer, found
 from storecast.service.openapi import documented
@@ -41,14 +41,6 @@ class NewBacktest(Body):
     ] = None
 
 
-def _trees(champion: Champion) -> tuple[float, dict[str, float]]:
-    """How much of what the trees say is applied, and what their inputs earned."""
-    f = champion.forecaster
-    if f.direct is not None:
-        return f.direct.share if f.direct.model else 0.0, gain_shares(f.direct.model, f.direct.names)
-    return f.correction.weight, gain_shares(f.correction.model, FEATURES)
-
-
 def make_router(service: Service) -> APIRouter:
     """Look, and ask for another."""
     router = APIRouter(tags=["models"])
@@ -63,7 +55,7 @@ def make_router(service: Service) -> APIRouter:
         champion = service.holder.serving()
         model = {n: getattr(champion.info, n) for n in ("name", "version", "digest", "model")}
         facts = champion.facts
-        weight, importance = _trees(champion)
+        weight, importance = trees(champion.forecaster)
         judged = facts.get("planning", {}).get("backtest", {})
         body = {
             "model": model,

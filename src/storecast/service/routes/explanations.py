@@ -11,14 +11,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from storecast.errors import RequestError
-from storecast.forecasting.drivers import drivers
+from storecast.forecasting.drivers import effects
 from storecast.forecasting.explain import Explanation, Step, explain
 from storecast.ports.records import Override
 from storecast.service.arms import arm_of, asked_of, check_whole
 from storecast.service.calls import Reply, call_of
 from storecast.service.champion import Champion, View
 from storecast.service.context import Service
-from storecast.service.logged import as_inputs
+from storecast.service.explaining import (
+    BY,
+    SERIES,
+    dates_asked,
+    dates_parameter,
+    explanation_reply,
+    series_asked,
+)
 from storecast.service.openapi import documented, parameter
 from storecast.service.problems import Wrong, invalid
 from storecast.service.queries import read_query, wants_overrides
@@ -27,7 +34,6 @@ from storecast.service.rules import declared
 __all__ = ["explained", "make_router"]
 
 _ENCODE = msgspec.json.Encoder().encode
-_TEXT = {"type": "string"}
 
 
 def _horizons(text: str) -> list[int]:
@@ -117,7 +123,7 @@ def make_router(service: Service) -> APIRouter:
         | documented(
             "ExplanationsAnswer",
             parameters=[
-                parameter("series", _TEXT, "A series, a store, or total.", required=True, example="1"),
+                SERIES,
                 parameter(
                     "horizons",
                     {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 52}},
@@ -125,17 +131,8 @@ def make_router(service: Service) -> APIRouter:
                     explode=False,
                     example=[1, 2],
                 ),
-                parameter(
-                    "dates",
-                    {"type": "array", "items": {"type": "string", "format": "date"}},
-                    "Weeks by date.",
-                    explode=False,
-                ),
-                parameter(
-                    "by",
-                    {"type": "string", "enum": ["series", "store", "total"]},
-                    "Where names are not unique.",
-                ),
+                dates_parameter("Weeks by date."),
+                BY,
                 parameter("overrides", {"type": "boolean"}, "False for the model's own numbers."),
             ],
         ),
@@ -143,13 +140,11 @@ def make_router(service: Service) -> APIRouter:
     async def explanations(request: Request) -> Response:
         query = read_query(request, ("series", "horizons", "dates", "by", "overrides"))
         champion = service.serving(wants_overrides(query))
-        if not (name := query.get("series", "")):
-            raise invalid([Wrong("series", "say which series, store or total")])
+        name = series_asked(query)
         if "dates" in query:
             if "horizons" in query:
                 raise invalid([Wrong("dates", "give either dates or horizons, not both")])
-            dates = query["dates"].split(",")
-            weeks = [champion.week(d, f"dates[{i}]") + 1 for i, d in enumerate(dates[:53])]
+            weeks = [week + 1 for week in dates_asked(champion, query["dates"])]
         else:
             weeks = (
                 _horizons(query["horizons"])
@@ -162,22 +157,18 @@ def make_router(service: Service) -> APIRouter:
             champion, made = beside or (champion, explained(champion, name, weeks, by))
         service.trials.counted(beside is not None)
         said = list({o.id: o for e in made for o in _said(champion, e, by)[1]}.values())
-        entry = service.log.new_id()
         answer = [e.as_dict() for e in made]
-        forecast = {"ds": [e["ds"] for e in answer], "storecast": [e["forecast"] for e in answer]}
-        await service.record(
+        return await explanation_reply(
+            service,
             request,
-            "explanation",
             champion,
-            id=entry,
             series=made[0].unique_id,
-            rows=len(made),
-            inputs=_ENCODE({"by": by}).decode()[:-1] + as_inputs(champion, said) + "}",
-            forecast=_ENCODE(forecast).decode(),
-            bands="{}",
+            asked={"by": by},
+            said=said,
+            weeks=[e["ds"] for e in answer],
+            dollars=[e["forecast"] for e in answer],
+            body={"explanations": answer},
         )
-        head = {"id": entry, "model": msgspec.Raw(champion.head), "unit": service.config.unit}
-        return Reply(_ENCODE({**head, "explanations": answer}))
 
     @router.get(
         "/v1/explanations/drivers",
@@ -187,7 +178,6 @@ def make_router(service: Service) -> APIRouter:
     def overall() -> Response:
         champion = service.holder.serving()
         head = {"model": msgspec.Raw(champion.head), "unit": service.config.unit}
-        steps = [driver.as_dict() for driver in drivers(champion.forecaster)]
-        return Reply(_ENCODE({**head, "series": len(champion.forecaster.keys), "drivers": steps}))
+        return Reply(_ENCODE({**head, **effects(champion.forecaster).as_dict()}))
 
     return router

@@ -34,8 +34,17 @@ class Promote(Body):
 
 
 class RollBack(Body):
-    """Why the version that serves is taken back."""
+    """Why the version that serves is taken back, and which that is."""
 
+    undo: Annotated[
+        int | None,
+        Field(
+            alias="from",
+            ge=1,
+            le=2_000_000_000,
+            description="What is taken back; by default what serves now.",
+        ),
+    ] = None
     why: Annotated[Why, Field(examples=["bands too narrow in store 7"])]
 
 
@@ -47,7 +56,14 @@ class Ask(Protocol):
     """Writes down what is asked for; the answer says where to look what became of it."""
 
     def __call__(
-        self, request: Request, kind: str, why: str, version: int | None = None, share: float | None = None
+        self,
+        request: Request,
+        kind: str,
+        why: str,
+        version: int | None = None,
+        share: float | None = None,
+        *,
+        undo: int | None = None,
     ) -> Response:
         """See ``ModelEvents.request``."""
         ...
@@ -57,13 +73,20 @@ def asker(service: Service) -> Ask:
     """What writes requests down for the follower."""
 
     def ask(
-        request: Request, kind: str, why: str, version: int | None = None, share: float | None = None
+        request: Request,
+        kind: str,
+        why: str,
+        version: int | None = None,
+        share: float | None = None,
+        *,
+        undo: int | None = None,
     ) -> Response:
         made = service.tables.events.request(
             service.config.name,
             kind,
             who=call_of(request).caller,
             why=why,
+            from_version=undo,
             to_version=version,
             share=share,
         )
@@ -130,7 +153,8 @@ def make_router(service: Service) -> APIRouter:
                 "There is no earlier version to go back to",
                 remedy="Promote the version you want by its number.",
             )
-        return ask(request, "rollback", asked.why)
+        serves = champion.info.version if champion is not None else None
+        return ask(request, "rollback", asked.why, undo=asked.undo or serves)
 
     @router.get(
         "/v1/events", summary="Who moved what", openapi_extra=declared("reader") | documented("EventsAnswer")

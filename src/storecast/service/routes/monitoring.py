@@ -79,6 +79,7 @@ def _status(body: dict[str, Any] | None) -> dict[str, Any]:
     if body is None:
         return {
             "looked_at": None,
+            "version": None,
             "verdict": None,
             "due": None,
             "next": "Nobody has looked yet: run storecast monitor.",
@@ -90,7 +91,8 @@ def _status(body: dict[str, Any] | None) -> dict[str, Any]:
             "no_drift": "Nobody has looked yet.",
         }
     kept = ("verdict", "due", "next", "reasons", "trained", "last_actual", "drift", "no_drift")
-    return {"looked_at": body["at"], "live": body["live"]["all"], **{name: body[name] for name in kept}}
+    head = {"looked_at": body["at"], "version": body["model"]["version"], "live": body["live"]["all"]}
+    return head | {name: body[name] for name in kept}
 
 
 def make_router(service: Service) -> APIRouter:

@@ -43,9 +43,10 @@ class NewOverride(Body):
 
 
 class Undo(Body):
-    """Why it is taken back."""
+    """Why it is taken back; ``whole``: with all that was said at once with it."""
 
     why: Annotated[Why, Field(examples=["the competitor stays open"])]
+    whole: bool = False
 
 
 def _expiry(text: str | None, now: int) -> int | None:
@@ -148,7 +149,7 @@ def make_router(service: Service) -> APIRouter:
         openapi_extra=declared("planner") | documented("OverridesAnswer"),
     )
     def undo(request: Request, override_id: Id, asked: Undo) -> Response:
-        rows = table.find(override_id)
+        rows = table.find(override_id, whole=asked.whole)
         found(rows or None, "override", override_id)
         _may_undo(request, rows)
         _, states_ = all_states([row.unique_id for row in rows])

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from storecast.forecasting.hierarchy import cents
+from storecast.forecasting.hierarchy import LEFT_OUT, Level, cents
 from storecast.service.champion import Champion
 from storecast.service.context import Service
 from storecast.service.fields import answer
@@ -34,7 +34,21 @@ def _year_before(champion: Champion, horizon: int) -> Float:
 
 
 def _or_none(values: Float) -> list[float | None]:
-    return [round(v, 2) if v == v else None for v in values.tolist()]
+    return [v if v == v else None for v in values.tolist()]
+
+
+def _compared(level: Level, point: Float, before: Float) -> tuple[Float, Float]:
+    """(S,) forecast and last year, both of just those series and weeks that have a last year; NaN where none
+    has. What opened since is no growth."""
+    known = np.isfinite(before)
+    some = level.total(np.where(known, 1.0, 0.0)).sum(axis=0) > 0
+    comparable, year = (level.total(np.where(known, v, 0.0)).sum(axis=0) for v in (point, before))
+    return np.where(some, cents(comparable), np.nan), np.where(some, cents(year), np.nan)
+
+
+def _changes(comparable: Float, year: Float) -> list[float | None]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _or_none(np.where(year > 0, comparable / year - 1.0, np.nan))
 
 
 def _records(columns: dict[str, list[Any]], key: str) -> dict[str, dict[str, Any]]:
@@ -49,10 +63,9 @@ def _overview(champion: Champion, by: str, horizon: int, unit: str) -> dict[str,
     size, weeks = len(view.names), slice(0, horizon)
     forecast = cents(view.point[weeks].sum(axis=0))
     before = _year_before(champion, horizon)
-    year = level.total(before).sum(axis=0)
-    naive = level.total(f.naive[_NAIVE][weeks]).sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        change = np.where(year > 0, forecast / year - 1.0, np.nan)
+    point = champion.views["series"].point[weeks]
+    comparable, year = _compared(level, point, before)
+    naive = cents(level.total(f.naive[_NAIVE][weeks]).sum(axis=0))
     member = np.zeros(size, dtype=np.int64)
     member[level.of] = np.arange(len(level.of))  # any series of each place
     kept = champion.facts.get("planning", {})
@@ -62,11 +75,13 @@ def _overview(champion: Champion, by: str, horizon: int, unit: str) -> dict[str,
     latest = _records(judged.get("latest", {}).get(view.by, {}), "unique_id")
     static = _records(kept.get("static", {}), "store")
     columns = zip(
-        forecast.tolist(), _or_none(year), _or_none(naive), [v if v == v else None for v in change.tolist()],
+        forecast.tolist(), _or_none(comparable), _or_none(year), _or_none(naive), _changes(comparable, year),
         strict=True,
     )  # fmt: skip
     rows = []
-    for name, at, (mine, last_year, growth, moved) in zip(view.names, member.tolist(), columns, strict=True):
+    for name, at, (mine, alike, last_year, growth, moved) in zip(
+        view.names, member.tolist(), columns, strict=True
+    ):
         store = str(f.stores[at])
         known = static.get(store, {})
         rows.append(
@@ -75,6 +90,7 @@ def _overview(champion: Champion, by: str, horizon: int, unit: str) -> dict[str,
                 "store": store,
                 "dept": str(f.blocks[at]) if view.by == "series" else "",
                 "forecast": mine,
+                "comparable": alike,
                 "naive": growth,
                 "last_year": last_year,
                 "change": moved,
@@ -85,7 +101,9 @@ def _overview(champion: Champion, by: str, horizon: int, unit: str) -> dict[str,
             }
         )
     rows.sort(key=lambda row: natural(str(row["unique_id"])))
-    whole = f.levels["total"].total(before).sum()
+    whole = f.levels["total"]
+    sums = _compared(whole, point, before)
+    young = ~np.isfinite(before).all(axis=0) & (whole.of != LEFT_OUT)
     info = champion.info
     return {
         "model": {n: getattr(info, n) for n in ("name", "version", "digest", "model")},
@@ -96,7 +114,10 @@ def _overview(champion: Champion, by: str, horizon: int, unit: str) -> dict[str,
         "by": view.by,
         "total": {
             "forecast": round(float(champion.view("total").point[weeks].sum()), 2),
-            "last_year": round(float(whole), 2) if np.isfinite(whole) else None,
+            "comparable": _or_none(sums[0])[0],
+            "last_year": _or_none(sums[1])[0],
+            "change": _changes(*sums)[0],
+            "without_last_year": int(young.sum()),
         },
         "rows": rows,
     }

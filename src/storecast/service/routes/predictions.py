@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from storecast.service.calls import body_chunks, decode, media_type, read_body
+from storecast.service.calls import LARGE, body_chunks, decode, media_type, off_loop, read_body
 from storecast.service.champion import Champion, check_levels
 from storecast.service.classic import Gathered, gather
 from storecast.service.classic_csv import CsvRows
@@ -125,14 +125,17 @@ def make_router(service: Service) -> APIRouter:
                 f"Found {kind[:60]!r}.",
                 "Set content-type to application/json, text/csv or multipart/form-data.",
             )
-        asked = _decoded(await read_body(request, service.config.json_bytes))
+        body = await read_body(request, service.config.json_bytes)
+        large = len(body) > LARGE
+        asked = await off_loop(large, _decoded, body)
         levels = _levels(asked.levels) if asked.levels is not None else _query_levels(query.get("levels"))
         csv = wants_csv(request, query.get("format"))
         if len(asked.rows) == 1 and not csv:
             simple = await predict_one(service, request, champion, asked.rows[0], levels)
             if simple is not None:
                 return simple
-        return await predict(service, request, champion, gather(champion, asked.rows), levels, csv)
+        rows = await off_loop(large, gather, champion, asked.rows)
+        return await predict(service, request, champion, rows, levels, csv)
 
     return router
 

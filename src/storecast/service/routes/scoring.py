@@ -6,16 +6,19 @@ Rows are those of the registered model, ``unique_id`` and ``ds`` or ``horizon``,
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 from fastapi import APIRouter
 from numpy.typing import NDArray
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from storecast.service.calls import Reply, call_of, media_type, read_body
+from storecast.service.calls import LARGE, Reply, call_of, media_type, off_loop, read_body
 from storecast.service.champion import Champion, column_names
 from storecast.service.classic import gather
 from storecast.service.context import Service
@@ -31,6 +34,7 @@ __all__ = ["make_router"]
 
 _ENCODE = msgspec.json.Encoder().encode
 _MOST_WRONG = 100
+_STEP = 4000  # rows answered, or written, before others get their turn
 
 
 def _size(columns: Columns, most: int) -> int:
@@ -100,17 +104,19 @@ def _classic_rows(columns: Columns, size: int) -> list[ClassicRow]:
         raise from_msgspec(error) from error
 
 
-def make_router(service: Service) -> APIRouter:
-    """The protocol's four paths."""
-    router = APIRouter(tags=["mlflow"])
+@dataclass(frozen=True)
+class _BySeries:
+    """Rows of series and week, answered: as ``lines`` of JSON, and as the log keeps them."""
 
-    async def by_series(
-        request: Request, champion: Champion, columns: Columns, levels: tuple[float, ...]
-    ) -> list[bytes]:
+    lines: list[bytes]
+    digest: str
+    blob: bytes
+
+    @classmethod
+    def of(cls, champion: Champion, columns: Columns, levels: tuple[float, ...]) -> _BySeries:
         place, week = _located(champion, columns)
         view = champion.views["series"]
-        with call_of(request).step("look-up"):
-            values = view.columns(place, week, levels)
+        values = view.columns(place, week, levels)
         names = [view.names[p] for p in place.tolist()]
         form = "".join(f',"{n}":%r' for n in column_names(levels))
         tails = map(form.__mod__, zip(*(c.tolist() for c in values), strict=True))
@@ -120,19 +126,39 @@ def make_router(service: Service) -> APIRouter:
             for key, w, tail in zip(keys, week.tolist(), tails, strict=True)
         ]
         named = dict(zip(column_names(levels), values, strict=True))
-        digest, blob = as_blob(names, champion.forecaster.weeks[week], named)
+        return cls(lines, *as_blob(view.names, place, champion.forecaster.weeks[week], named))
+
+
+async def _in_turns(lines: Sequence[bytes]) -> AsyncIterator[bytes]:
+    """A long answer, some thousand rows at a time."""
+    for start in range(0, len(lines), _STEP):
+        yield (b"," if start else b'{"predictions":[') + b",".join(lines[start : start + _STEP])
+        await asyncio.sleep(0)
+    yield b"]}"
+
+
+def make_router(service: Service) -> APIRouter:
+    """The protocol's four paths."""
+    router = APIRouter(tags=["mlflow"])
+
+    async def by_series(
+        request: Request, champion: Champion, columns: Columns, levels: tuple[float, ...]
+    ) -> list[bytes]:
+        size = len(columns["unique_id"])
+        with call_of(request).step("look-up"):
+            made = await off_loop(size > _STEP, _BySeries.of, champion, columns, levels)
         await service.record(
             request,
             "invocation",
             champion,
             id=service.log.new_id(),
             series="",
-            rows=len(names),
+            rows=size,
             inputs=_ENCODE({"by": "series"}).decode(),
-            digest=digest,
-            blob=blob,
+            digest=made.digest,
+            blob=made.blob,
         )
-        return lines
+        return made.lines
 
     @router.post(
         "/invocations",
@@ -155,13 +181,18 @@ def make_router(service: Service) -> APIRouter:
                 415, "unsupported-media-type", "Rows come as JSON or CSV", remedy="Set the content-type."
             )
         body = await read_body(request, service.config.json_bytes)
-        columns, levels = from_csv(body) if kind == "text/csv" else from_json(body)
+        read = from_csv if kind == "text/csv" else from_json
+        columns, levels = await off_loop(len(body) > LARGE, read, body)
         size = _size(columns, service.config.rows)
         if "unique_id" in columns:
             lines = await by_series(request, champion, columns, levels)
         else:
-            rows = gather(champion, _classic_rows(columns, size))
+            large = size > _STEP
+            classic = await off_loop(large, _classic_rows, columns, size)
+            rows = await off_loop(large, gather, champion, classic)
             _, lines = await answer_lines(service, request, champion, rows, levels, "invocation")
+        if len(lines) > _STEP:
+            return StreamingResponse(_in_turns(lines), media_type="application/json")
         return Reply(b'{"predictions":[' + b",".join(lines) + b"]}")
 
     alive = declared(PUBLIC, direct=True, vital=True)

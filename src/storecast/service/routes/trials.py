@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from storecast.ports import ReleaseInfo, Trial
 from storecast.ports.moves import served_on
+from storecast.ports.releases import OVERRULED
 from storecast.service.context import Service
 from storecast.service.fields import Body, Series, Why, answer
 from storecast.service.openapi import documented
@@ -40,6 +41,7 @@ class Canary(Body):
     version: Version
     share: Annotated[float, Field(gt=0.0, le=1.0, examples=[0.1])]
     why: Annotated[Why, Field(examples=["looked well in shadow"])]
+    overrule: Annotated[bool, Field(description="Though the gate refused it.")] = False
 
 
 class Because(Body):
@@ -101,7 +103,8 @@ def make_router(service: Service) -> APIRouter:
         openapi_extra=accepted,
     )
     def canary(request: Request, asked: Canary) -> Response:
-        return ask(request, "canary", asked.why, asked.version, asked.share)
+        why = f"{OVERRULED}{asked.why}" if asked.overrule else asked.why
+        return ask(request, "canary", why, asked.version, asked.share)
 
     @router.post(
         "/v1/models/trial/stop",
@@ -110,7 +113,8 @@ def make_router(service: Service) -> APIRouter:
         openapi_extra=accepted,
     )
     def stop(request: Request, asked: Because) -> Response:
-        return ask(request, f"{under_way().kind}-stopped", asked.why)
+        found = under_way()
+        return ask(request, f"{found.kind}-stopped", asked.why, undo=found.version)
 
     @router.post(
         "/v1/models/trial/promote",
@@ -119,7 +123,8 @@ def make_router(service: Service) -> APIRouter:
         openapi_extra=accepted,
     )
     def promote(request: Request, asked: Because) -> Response:
-        return ask(request, "promote", asked.why, under_way().version)
+        found = under_way()
+        return ask(request, "overrule" if found.overruled else "promote", asked.why, found.version)
 
     @router.get(
         "/v1/models/served",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -67,21 +68,26 @@ def _understood(raw: dict[str, Any]) -> WhatIfRequest:
         raise from_msgspec(error) from error
 
 
-def _weeks(weeks: Sequence[str], levels: Sequence[float], *parts: list[list[float]]) -> bytes:
-    """A JSON array of weeks; ``parts``: base, scenario and difference, columns in the order of
-    ``column_names``."""
+@lru_cache(maxsize=64)  # callers choose their levels
+def _form(levels: tuple[float, ...]) -> str:
+    """A week as JSON, its numbers left out: points first, then the bands of each."""
     limits = ",".join(f'"{level:g}":[%r,%r]' for level in levels)
     names = ("base", "scenario", "difference")
-    form = (
+    return (
         '{"ds":"%s","horizon":%d,'
         + ",".join(f'"{name}":%r' for name in names)
         + "".join(f',"{name}_bands":{{{limits}}}' for name in names)
         + "}"
     )
+
+
+def _weeks(weeks: Sequence[str], levels: tuple[float, ...], *parts: list[list[float]]) -> bytes:
+    """A JSON array of weeks; ``parts``: base, scenario and difference, columns in the order of
+    ``column_names``."""
     points = [part[0] for part in parts]
     bands = [column for part in parts for column in part[1:]]
     rows = zip(weeks, range(1, len(weeks) + 1), *points, *bands, strict=True)
-    return f"[{','.join(map(form.__mod__, rows))}]".encode()
+    return f"[{','.join(map(_form(levels).__mod__, rows))}]".encode()
 
 
 def make_router(service: Service) -> APIRouter:
@@ -93,12 +99,9 @@ def make_router(service: Service) -> APIRouter:
         champion = service.holder.serving()
         levels = _LEVELS if asked.levels is None else check_levels(asked.levels)
         champion, made = await what_if_of(service, request, champion, asked, levels)
-        base, scenario, difference = (
-            [c.tolist() for c in part] for part in (made.base, made.scenario, made.difference)
-        )
         weeks = champion.weeks[: asked.horizon]
         entry = service.log.new_id()
-        forecast, bands = as_texts(weeks, levels, scenario)
+        forecast, bands = as_texts(weeks, levels, made.scenario)
         await service.record(
             request,
             "what-if",
@@ -118,7 +121,7 @@ def make_router(service: Service) -> APIRouter:
             "unique_id": asked.series,
             "by": champion.view(asked.by).by,
             "effects": [{"name": n, "dollars": d, "text": t} for n, d, t in made.effects],
-            "weeks": msgspec.Raw(_weeks(weeks, levels, base, scenario, difference)),
+            "weeks": msgspec.Raw(_weeks(weeks, levels, made.base, made.scenario, made.difference)),
         }
         return Reply(_ENCODE(body))
 

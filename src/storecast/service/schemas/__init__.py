@@ -6,11 +6,33 @@ from types import ModuleType
 
 import msgspec
 
-from storecast.service.schemas import common, forecasts, overrides, planning, records, trials, whatif, work
+from storecast.service.schemas import (
+    answers,
+    cards,
+    common,
+    forecasts,
+    overrides,
+    planning,
+    records,
+    trials,
+    whatif,
+    work,
+)
 
 __all__ = ["structs"]
 
-_MODULES: tuple[ModuleType, ...] = (common, forecasts, overrides, planning, records, trials, whatif, work)
+_MODULES: tuple[ModuleType, ...] = (
+    answers,
+    cards,
+    common,
+    forecasts,
+    overrides,
+    planning,
+    records,
+    trials,
+    whatif,
+    work,
+)
 
 
 def structs() -> list[type[msgspec.Struct]]:

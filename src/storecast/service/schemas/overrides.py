@@ -63,13 +63,26 @@ class DriverItem(Struct):
     share: float
 
 
+class TreeInputItem(Struct):
+    """An input of the trees and the share of all gain that it earned."""
+
+    name: str
+    title: str
+    share: float
+
+
 class DriversAnswer(Struct):
-    """What drives the forecasts of ``series`` series: all weeks ahead first, then by weeks ahead."""
+    """What drives the forecasts of ``series`` series: all weeks ahead first, then by weeks ahead.
+
+    ``tree_weight``: how much of what the trees say is applied, 0 without trees; ``tree_inputs``: what each of
+    their inputs earned, the largest first."""
 
     model: Model
     unit: str
     series: int
     drivers: list[DriverItem]
+    tree_weight: float
+    tree_inputs: list[TreeInputItem]
 
 
 class OverrideItem(Struct):

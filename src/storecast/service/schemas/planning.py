@@ -103,13 +103,15 @@ class Latest(Struct):
 
 
 class OverviewItem(Struct):
-    """One store or series; sums over the weeks asked for. ``last_year``, and ``change`` against it, are null
-    where a week of last year is missing; ``score``: the back-test's figures."""
+    """One store or series; sums over the weeks asked for. ``last_year``: sales 52 weeks before, as far as
+    they are known; ``comparable``: the forecast of just those series and weeks; ``change``: one against the
+    other. All three are null where nothing of last year is known. ``score``: the back-test's figures."""
 
     unique_id: str
     store: str
     dept: str
     forecast: float
+    comparable: float | None
     naive: float | None
     last_year: float | None
     change: float | None
@@ -120,10 +122,14 @@ class OverviewItem(Struct):
 
 
 class OverviewTotal(Struct):
-    """All together."""
+    """All together, as each of them; ``without_last_year``: how many series did not sell in all of these
+    weeks a year before."""
 
     forecast: float
+    comparable: float | None
     last_year: float | None
+    change: float | None
+    without_last_year: int
 
 
 class OverviewAnswer(Struct):
@@ -172,14 +178,15 @@ class AccuracyAnswer(Struct):
 
 class StatusAnswer(Struct):
     """What the last look at the model found (`storecast monitor`), ``looked_at`` null before the first:
-    ``verdict`` is nothing, update, retrain or check (the data), ``next`` says it in words; each of the
-    ``reasons`` has its kind, action, words and numbers. ``live``: figures of all forecasts that were answered
-    and have met their actual; ``drift``: alarms with what is and what to do, or null, and ``no_drift`` says
-    why."""
+    ``version`` is the one that it was of, ``verdict`` is nothing, update, retrain or check (the data),
+    ``next`` says it in words; each of the ``reasons`` has its kind, action, words and numbers. ``live``:
+    figures of all forecasts that were answered and have met their actual; ``drift``: alarms with what is and
+    what to do, or null, and ``no_drift`` says why."""
 
     model: Model
     cutoff: str
     looked_at: str | None
+    version: int | None
     verdict: str | None
     due: bool | None
     next: str

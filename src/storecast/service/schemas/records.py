@@ -177,9 +177,10 @@ class EventsAnswer(Struct):
 
 class BacktestsAnswer(Struct):
     """How the version that serves did on weeks it had not seen: ``metrics`` by name, the ``gate``'s
-    verdict, and ``tables`` of the same figures by store, horizon, week ahead, holiday, type and series, as
-    lists by column; empty where it was trained without them. ``boosting_weight``: how much of what its trees
-    say is applied, 0 without trees; ``importance``: what each of their inputs earned, shares of 1."""
+    verdict, and ``tables`` of the same figures by level, store, horizon, week ahead, holiday, type and
+    series, as lists by column; empty where it was trained without them. ``boosting_weight``: how much of what
+    its trees say is applied, 0 without trees; ``importance``: what each of their inputs earned, shares of
+    1."""
 
     model: Model
     cutoff: str
