@@ -11,19 +11,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Download, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.needs import ROOT, require
 from tests.servers import Server, free_port
 
+T = TypeVar("T")
 SHOTS = ROOT / "build" / "screenshots"
 _CHROMIUM = [
     "--no-sandbox",
@@ -125,6 +127,41 @@ def settled(page: Page) -> Page:
     page.wait_for_timeout(150)
     page.wait_for_function(_STILL, timeout=30_000)
     return page
+
+
+def _pressed(button: Locator, wait: Callable[[int], T], lost: type[Exception]) -> T:
+    """Press, and again where nothing comes of it, as a person would: Streamlit loses a press on a page that
+    is drawn anew at that moment, and says nothing. ``wait`` presses and waits so many milliseconds."""
+    for patience in (10_000, 20_000):
+        settled(button.page)
+        with suppress(lost):
+            return wait(patience)
+    settled(button.page)
+    return wait(30_000)
+
+
+def press(button: Locator, comes: Locator) -> None:
+    """Press until something comes of it."""
+
+    def wait(patience: int) -> None:
+        button.click()
+        expect(comes.first).to_be_visible(timeout=patience)
+
+    _pressed(button, wait, AssertionError)
+
+
+def saved(button: Locator, folder: Path) -> Path:
+    """The file that a press on it saves into ``folder``."""
+
+    def wait(patience: int) -> Download:
+        with button.page.expect_download(timeout=patience) as waiting:
+            button.click()
+        return waiting.value
+
+    found = _pressed(button, wait, PlaywrightTimeoutError)
+    path = folder / found.suggested_filename
+    found.save_as(path)
+    return path
 
 
 def shot(page: Page, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -23,9 +24,14 @@ def test_a_season_is_each_week_against_the_mean_of_its_year() -> None:
 def test_stores_stand_side_by_side(site: Site) -> None:
     """Season, growth and bias of those chosen, and a table of all."""
     page = site.browse("/compare?series=2&series=5")
-    for title in ("Season", "Growth", "Bias", "All stores"):
+    for title in ("Season", "Growth", "Error", "Bias", "All stores"):
         expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
-    assert page.get_by_test_id("stVegaLiteChart").count() == 3
+    assert page.get_by_test_id("stVegaLiteChart").count() == 4
+    for chart in page.get_by_test_id("stVegaLiteChart").all()[1:]:
+        marks = [text.strip() for text in chart.locator(".role-axis-label text").all_text_contents()]
+        numbers = [text for text in marks if not text.startswith("Store")]
+        assert len(numbers) >= 2
+        assert all(re.fullmatch(r"−?\d+(\.\d+)?", text) for text in numbers), "no 500m for a half"
     shot(page, "compare")
     assert barriers(page) == []
 

@@ -17,7 +17,7 @@ def test_a_service_that_dies_is_told_and_comes_back_by_itself(own_site: Site) ->
     shot(page, "service-down")
     assert barriers(page) == []
     own_site.service.start()
-    expect(page.get_by_text("Store 2 sold")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Store 2: the forecast starts")).to_be_visible(timeout=30_000)
     assert "series=2" in page.url
 
 
@@ -28,18 +28,18 @@ def test_a_service_that_hangs_is_told_and_comes_back_by_itself(own_site: Site) -
     page.goto(f"{own_site.web.url}/forecast?series=3")
     expect(page.get_by_text("takes too long to answer")).to_be_visible(timeout=40_000)
     own_site.service.resume()
-    expect(page.get_by_text("Store 3 sold")).to_be_visible(timeout=40_000)
+    expect(page.get_by_text("Store 3: the forecast starts")).to_be_visible(timeout=40_000)
 
 
 def test_an_app_that_is_replaced_loses_nothing(own_site: Site) -> None:
     """The address holds what was chosen: another process shows the same page."""
     page = own_site.browse("/forecast?series=4&horizon=26&levels=90")
-    expect(page.get_by_text("Store 4 sold")).to_be_visible()
+    expect(page.get_by_text("Store 4: the forecast starts")).to_be_visible()
     own_site.web.kill()
     own_site.web.start()
     page.reload()
     settled(page)
-    expect(page.get_by_text("Store 4 sold")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Store 4: the forecast starts")).to_be_visible(timeout=30_000)
     assert "horizon=26" in page.url
 
 
@@ -60,7 +60,7 @@ def test_people_sign_in_by_key_and_pages_follow_the_role(own_site: Site) -> None
     _sign_in(page, "sc_wrong_key")
     expect(page.get_by_role("alert")).to_contain_text("not known")
     _sign_in(page, reader)
-    expect(page.get_by_text("Store 6 sold")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Store 6: the forecast starts")).to_be_visible(timeout=30_000)
     cookie = next(c for c in page.context.cookies() if c["name"] == "storecast_key")
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Strict"

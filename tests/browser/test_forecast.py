@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Site, barriers, running, settled, shot, storecast
+from tests.browser.conftest import Site, barriers, press, running, saved, settled, shot, storecast
 
 
 def _asked(site: Site, path: str) -> dict[str, Any]:
@@ -25,11 +25,7 @@ def _asked(site: Site, path: str) -> dict[str, Any]:
 
 
 def _saved(page: Page, button: str, folder: Path) -> Path:
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=button, exact=True).click()
-    path = folder / waiting.value.suggested_filename
-    waiting.value.save_as(path)
-    return path
+    return saved(page.get_by_role("button", name=button, exact=True), folder)
 
 
 def test_a_choice_is_drawn_explained_and_kept_in_the_address(site: Site) -> None:
@@ -41,7 +37,7 @@ def test_a_choice_is_drawn_explained_and_kept_in_the_address(site: Site) -> None
     page.locator('[data-tag][aria-label="Store 1"] button').click()
     settled(page)
     page.wait_for_url(re.compile("series=7"))
-    expect(page.get_by_text("Store 7 sold")).to_be_visible()
+    expect(page.get_by_text("Store 7: the forecast starts")).to_be_visible()
     # the box of weeks names no number: it would go on showing the one of store 1
     expect(page.get_by_text(re.compile(r"^\w+ \d+, \d{4}: \$"))).to_have_count(0)
     for title in ("Why this number", "How far to trust it", "The same as a table"):
@@ -50,7 +46,7 @@ def test_a_choice_is_drawn_explained_and_kept_in_the_address(site: Site) -> None
     shot(page, "forecast")
     page.reload()
     settled(page)
-    expect(page.get_by_text("Store 7 sold")).to_be_visible()
+    expect(page.get_by_text("Store 7: the forecast starts")).to_be_visible()
     chart = page.get_by_test_id("stVegaLiteChart").first
     expect(chart).to_have_attribute("aria-label", re.compile("Sales and forecast of Store 7: 13 weeks"))
 
@@ -62,7 +58,7 @@ def test_reasons_are_the_service_s_and_add_up(site: Site) -> None:
     base = next(s["dollars"] for s in made["steps"] if s["name"] == "last_year")
     moved = round(made["forecast"] - base, 2)
     words = "more" if moved > 0 else "less"
-    text = page.get_by_text(re.compile("Store 3 sold")).inner_text()
+    text = page.get_by_text(re.compile("Store 3: the forecast starts")).inner_text()
     assert f"${base:,.0f}" in text
     assert f"is ${abs(moved):,.0f} {words}" in text
 
@@ -71,7 +67,7 @@ def test_several_stores_stand_side_by_side(site: Site) -> None:
     """Each has a chart of its own, and the reasons are of the one that is chosen."""
     page = site.browse("/forecast?series=1&series=2&series=3&why=2&levels=90")
     assert page.get_by_test_id("stVegaLiteChart").count() == 4  # three, and the reasons
-    expect(page.get_by_text("Store 2 sold")).to_be_visible()
+    expect(page.get_by_text("Store 2: the forecast starts")).to_be_visible()
     expect(page.get_by_text(re.compile("what they held was not counted"))).to_be_visible()
     shot(page, "forecast-several")
 
@@ -97,7 +93,7 @@ def test_downloads_hold_the_service_s_numbers(site: Site, tmp_path: Path) -> Non
 def test_an_address_with_nonsense_is_no_error(site: Site) -> None:
     """Unknown stores, weeks and levels in an address fall back to what there is."""
     page = site.browse("/forecast?series=none&horizon=999&levels=x&week=2000-01-01&by=galaxy&weeks=-1")
-    expect(page.get_by_text("Store 1 sold")).to_be_visible()
+    expect(page.get_by_text("Store 1: the forecast starts")).to_be_visible()
     assert page.get_by_test_id("stException").count() == 0
 
 
@@ -173,15 +169,15 @@ def test_an_override_is_said_seen_and_taken_back(desk: Site, tmp_path: Path) -> 
     own = asked("/v1/forecasts?series=4&horizon=13")["forecasts"][0]
     page = desk.browse("/forecast?series=4", cookies={"storecast_key": planner})
     expect(page.get_by_text("No override is in the forecasts shown")).to_be_visible()
-    expect(page.get_by_text("There is no earlier version to compare with")).to_be_visible()
+    settled(page)  # a press while the page is still being drawn may be lost
+    nothing = "There is nothing to compare with: no version served before this one."
+    expect(page.get_by_text(nothing)).to_be_visible()
     page.get_by_text("Override these forecasts").click()
-    page.get_by_role("button", name="Override", exact=True).click()
-    settled(page)
-    expect(page.get_by_text("Choose a week or more, and give a reason")).to_be_visible()
+    override = page.get_by_role("button", name="Override", exact=True)
+    press(override, page.get_by_text("Choose a week or more, and give a reason"))
     _enter(page, "How much", "10")
     _enter(page, "Reason", "a fair in town")
-    page.get_by_role("button", name="Override", exact=True).click()
-    expect(page.get_by_text("Said of 1 week")).to_be_visible(timeout=30_000)
+    press(override, page.get_by_text("Said of 1 week"))
     settled(page)
     (said,) = asked("/v1/forecasts?series=4&horizon=13")["overrides"]
     assert (said["mode"], said["value"], said["why"], said["ds"]) == (
@@ -203,8 +199,7 @@ def test_an_override_is_said_seen_and_taken_back(desk: Site, tmp_path: Path) -> 
     expect(onlooker.get_by_text("needs a key of the role planner")).to_be_visible()
     assert onlooker.get_by_text("Override these forecasts").count() == 0
     _enter(page, "Reason to take it back", "the fair is off")
-    page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("Taken back.")).to_be_visible(timeout=30_000)
+    press(page.get_by_role("button", name="Undo"), page.get_by_text("Taken back: 1 week."))
     settled(page)
     assert asked("/v1/forecasts?series=4&horizon=13")["forecasts"][0] == own
     expect(page.get_by_text("No override is in the forecasts shown")).to_be_visible()

@@ -76,7 +76,7 @@ def test_likely_values_follow_the_week_until_somebody_enters_another(site: Site)
     """Another week brings its own temperature; what was entered stays entered."""
     weeks = _asked(site, "POST", "/v1/around", json={"series": ["1"], "horizon": 1, "weeks": 1})["weeks"]
     page = site.browse("/form?store=1&fuel_price=5")
-    page.get_by_role("combobox", name="Week that ends on").click()
+    page.get_by_role("combobox", name="Week of").click()
     page.get_by_role("option").nth(5).click()
     page.wait_for_url(re.compile(f"week={weeks[5]}"))
     settled(page)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import Site, barriers, running, settled, shot, storecast
+from tests.browser.conftest import Site, barriers, press, running, settled, shot, storecast
 
 
 def test_the_card_says_what_serves_and_how_good_it_was(site: Site) -> None:
@@ -19,9 +19,11 @@ def test_the_card_says_what_serves_and_how_good_it_was(site: Site) -> None:
     judged = httpx.get(f"{site.service.url}/v1/backtests", trust_env=False).json()
     page = site.browse("/model")
     expect(page.get_by_text("Version 1 of storecast")).to_be_visible()
-    expect(page.get_by_text(judged["gate"]["reason"])).to_be_visible()
+    expect(page.get_by_role("blockquote").get_by_text(judged["gate"]["reason"])).to_be_visible()
     expect(page.get_by_text(f"${judged['metrics']['wmae']:,.0f}").first).to_be_visible()
-    for title in ("Back-test", "What matters in its boosting part", "Versions"):
+    expect(page.get_by_text("were not judged").first).to_be_visible()
+    titles = ("Back-test", "What matters in the model", "What its boosting part looks at", "Versions")
+    for title in titles:
         expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page.get_by_text(f"80 % bands held {judged['metrics']['coverage-80']:.1f} %")).to_be_visible()
     shot(page, "model")
@@ -40,6 +42,11 @@ def two_versions(browser: Browser, trained: Path, sales: Path, tmp_path: Path) -
         yield made
 
 
+def _heard(page: Page, what: str = "") -> Locator:
+    """What the page says of a move that was asked for."""
+    return page.get_by_text(re.compile(f"(Asked for|Done): .*{what}"))
+
+
 def test_an_operator_moves_with_a_reason_and_a_reader_only_looks(two_versions: Site) -> None:
     """Moves back and forth are carried out within seconds, the page follows, and history says who and why."""
     site = two_versions
@@ -49,10 +56,9 @@ def test_an_operator_moves_with_a_reason_and_a_reader_only_looks(two_versions: S
     assert page.get_by_role("button", name="Roll back").count() == 0
     operator = site.key("operator")
     page = site.browse("/model", cookies={"storecast_key": operator})
-    page.get_by_role("button", name="Roll back").click()
-    expect(page.get_by_text("Give a reason")).to_be_visible()
+    press(page.get_by_role("button", name="Roll back"), page.get_by_text("Give a reason"))
     page.get_by_label("Reason").nth(1).fill("too wide at Christmas")
-    page.get_by_role("button", name="Roll back").click()
+    press(page.get_by_role("button", name="Roll back"), _heard(page))
     expect(page.get_by_text("Version 1 of storecast")).to_be_visible(timeout=60_000)
     settled(page)
     expect(page.get_by_text("Done: back to")).to_be_visible()
@@ -61,7 +67,7 @@ def test_an_operator_moves_with_a_reason_and_a_reader_only_looks(two_versions: S
     expect(page.get_by_role("combobox", name="Version")).to_have_value(chosen)
     page.get_by_label("Reason").first.fill("for the comparison")
     page.get_by_text("Though the gate refused it").click()
-    page.get_by_role("button", name="Promote").click()
+    press(page.get_by_role("button", name="Promote"), _heard(page, "version 2 serves"))
     expect(page.get_by_text("Version 2 of storecast")).to_be_visible(timeout=60_000)
     told = httpx.get(
         f"{site.service.url}/v1/events", headers={"authorization": f"Bearer {operator}"}, trust_env=False
@@ -77,7 +83,7 @@ def test_a_challenger_is_tried_and_taken_back(two_versions: Site) -> None:
     page = site.browse("/model", cookies={"storecast_key": site.key("operator")})
     expect(page.get_by_text("No challenger stands beside what serves")).to_be_visible()
     page.get_by_label("Reason").nth(2).fill("as it was before")
-    page.get_by_role("button", name="Begin").click()
+    press(page.get_by_role("button", name="Begin"), _heard(page))
     expect(page.get_by_text("answers nobody, for comparison")).to_be_visible(timeout=60_000)
     settled(page)
     expect(page.get_by_text("Nine in ten less than")).to_be_visible()
@@ -87,5 +93,5 @@ def test_a_challenger_is_tried_and_taken_back(two_versions: Site) -> None:
     expect(seen.get_by_text("answers nobody, for comparison")).to_be_visible()
     assert seen.get_by_role("button", name="Begin").count() == 0
     page.get_by_label("Reason").nth(3).fill("seen enough")
-    page.get_by_role("button", name="Stop it").click()
+    press(page.get_by_role("button", name="Stop it"), _heard(page, "the trial is over"))
     expect(page.get_by_text("No challenger stands beside what serves")).to_be_visible(timeout=60_000)

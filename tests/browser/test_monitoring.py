@@ -63,7 +63,8 @@ def test_actuals_that_arrive_are_set_against_the_forecasts(own_site: Site) -> No
 def test_the_last_look_is_shown(own_site: Site) -> None:
     """What to do with its reasons, accuracy since go-live by what is chosen, and drift in plain words."""
     opened = database(Settings(home=own_site.home))
-    MonitorRunTable(opened).record("storecast", 1, verdict="retrain", due=True, body=json.dumps(LOOK))
+    look = {**LOOK, "model": {**BODY["model"], "version": 1}}
+    MonitorRunTable(opened).record("storecast", 1, verdict="retrain", due=True, body=json.dumps(look))
     opened.close()
     page = own_site.browse("/monitoring")
     for _ in range(20):
@@ -73,6 +74,8 @@ def test_the_last_look_is_shown(own_site: Site) -> None:
         page.reload()
     expect(page.get_by_text("Train again.")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("It is old.")).to_be_visible()
+    assert page.get_by_text("serves since the last look").count() == 0
+    expect(page.get_by_text("in the weeks of May 25, 2012 to Jun 1, 2012")).to_be_visible()
     expect(page.get_by_text("Accuracy since go-live")).to_be_visible()
     expect(page.get_by_text("Sales of store 1 fell.")).to_be_visible()
     page.get_by_text("Version", exact=True).first.click()
@@ -80,3 +83,20 @@ def test_the_last_look_is_shown(own_site: Site) -> None:
     assert page.get_by_text("Something went wrong").count() == 0
     shot(page, "monitoring-look")
     assert barriers(page) == []
+
+
+def test_a_look_at_a_version_before_is_told_as_such(own_site: Site) -> None:
+    """What was advised for a version that serves no more is not advised for the one that does."""
+    opened = database(Settings(home=own_site.home))
+    MonitorRunTable(opened).record("storecast", 1, verdict="retrain", due=True, body=json.dumps(LOOK))
+    opened.close()
+    page = own_site.browse("/monitoring")
+    told = page.get_by_text("Version 1 serves since the last look, which was at version 3")
+    for _ in range(20):
+        if told.count():
+            break
+        page.wait_for_timeout(1000)
+        page.reload()
+    expect(told).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Said then: Train again.")).to_be_visible()
+    assert page.get_by_test_id("stAlert").filter(has_text="Train again.").count() == 0

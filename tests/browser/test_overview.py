@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+import httpx
 from playwright.sync_api import expect
 
+from storecast.webapp.shell import shell
 from tests.browser.conftest import Site, barriers, settled, shot
 
 
@@ -24,7 +26,7 @@ def test_exceptions_come_first_and_lead_to_the_forecast(site: Site) -> None:
     number = name.removeprefix("Store ")
     assert f"series={number}" in page.url
     assert "horizon=26" in page.url
-    expect(page.get_by_text(re.compile(f"{name} sold"))).to_be_visible()
+    expect(page.get_by_text(re.compile(f"{name}: the forecast starts"))).to_be_visible()
 
 
 def test_the_overview_has_no_serious_barrier(site: Site) -> None:
@@ -37,6 +39,30 @@ def test_the_overview_has_no_serious_barrier(site: Site) -> None:
         )
         assert overflow <= 0, f"{width} px: {overflow} px too wide"
     shot(page, "overview-zoomed")
+
+
+def test_every_page_s_address_has_the_page_that_names_its_scripts(site: Site) -> None:
+    """The app answers with it, by whatever page one comes in; browsers ask anew each time."""
+    for path in ("/", "/forecast?series=7", "/monitoring"):
+        answer = httpx.get(site.web.url + path, trust_env=False)
+        assert (answer.status_code, answer.text) == (200, shell())
+        assert answer.headers["cache-control"] == "no-cache"
+        assert answer.headers["x-frame-options"] == "DENY"
+
+
+def test_what_is_drawn_was_named_by_the_page(site: Site) -> None:
+    """Figures, chart and table need no script that the page does not name: none is asked for in a second
+    wave. Parts of the table that wait for a click may."""
+    page = site.browse("/")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    settled(page)
+    page.get_by_test_id("stDataFrame").locator("canvas").first.wait_for()
+    named = httpx.get(site.web.url, trust_env=False).text
+    scripts = [url.rpartition("/")[2] for url in asked if url.endswith(".js")]
+    assert len(scripts) > 100
+    assert [name for name in scripts if name not in named] == []
 
 
 def test_pages_and_sessions_are_counted(site: Site) -> None:

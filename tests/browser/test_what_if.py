@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Site, barriers, settled, shot
+from tests.browser.conftest import Site, barriers, saved, settled, shot
 
 
 def _asked(site: Site, method: str, path: str, **more: Any) -> Any:
@@ -46,6 +46,7 @@ def _save_as(page: Page, name: str) -> None:
     page.get_by_role("button", name=re.compile("^Save")).first.click()
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Name", exact=True).press("Tab")
+    settled(page)
     page.get_by_role("button", name="Save as a new scenario").click()
     settled(page)
 
@@ -201,10 +202,8 @@ def test_a_reader_shares_by_link_and_cannot_save(own_site: Site, weeks: list[str
 def test_the_download_holds_what_the_page_shows(site: Site, weeks: list[str], tmp_path: Any) -> None:
     """The weeks of the CSV are the service's."""
     page = site.browse(f"/what-if?series=4&horizon=4&change=promotion~{weeks[0]}~{weeks[3]}~50")
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="CSV", exact=True).click()
-    waiting.value.save_as(tmp_path / "what-if.csv")
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "what-if.csv").read_text(encoding="utf-8-sig"))))
+    path = saved(page.get_by_role("button", name="CSV", exact=True), tmp_path)
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
     assert [row["Week"] for row in rows] == weeks[:4]
     for row in rows:
         assert float(row["What if"]) == pytest.approx(1.5 * float(row["Forecast"]), abs=0.011)

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from storecast.forecasting.backtest import backtest, rolling_cutoffs
 from storecast.forecasting.calendar import US_RETAIL
 from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
+from storecast.forecasting.scores import score
 from storecast.forecasting.state import to_state
 from storecast.jobs.keepsakes import keepsakes
 from storecast.ports import ArtifactContent
@@ -24,14 +25,21 @@ from tests.service.conftest import Made, Running, make_panel, publish, running
 Look = Callable[..., AppTest]
 
 
-def _made(folder: Path, *, departments: bool, judged: bool) -> Made:
+def version_of(
+    folder: Path, *, departments: bool, judged: bool, horizon: int = 20, year_ago: float | None = None
+) -> Made:
+    """A fitted version in ``folder``; ``judged``: with its back-test; ``year_ago``: sales of the first series
+    a year before the first week ahead."""
     panel = make_panel(departments=departments)
-    forecaster = Forecaster.fit(panel, ForecasterConfig(horizon=20))
+    if year_ago is not None:
+        panel.values[-52, 0] = year_ago
+    forecaster = Forecaster.fit(panel, ForecasterConfig(horizon=horizon))
     arrays, texts, meta = to_state(forecaster)
     if judged:
         config = ForecasterConfig(horizon=8)
         result = backtest(panel, config, rolling_cutoffs(panel.weeks, 8, 2, 8), US_RETAIL)
-        meta = {**meta, "planning": keepsakes(panel, result), "metrics": {}, "gate": {"passed": True}}
+        metrics = score(result.rows, result.levels)
+        meta = {**meta, "planning": keepsakes(panel, result), "metrics": metrics, "gate": {"passed": True}}
     digest = ArtifactFolders().save(ArtifactContent(arrays, texts, meta), str(folder))
     return Made(panel, forecaster, folder, digest)
 
@@ -40,7 +48,7 @@ def _made(folder: Path, *, departments: bool, judged: bool) -> Made:
 def departments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A service whose version forecasts departments and kept its back-test."""
     home = tmp_path_factory.mktemp("departments")
-    publish(home, _made(home / "made", departments=True, judged=True), 1)
+    publish(home, version_of(home / "made", departments=True, judged=True), 1)
     with running(home) as made:
         yield made
 
@@ -49,7 +57,16 @@ def departments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A service whose version kept nothing but its forecasts, as those trained on short histories do."""
     home = tmp_path_factory.mktemp("bare")
-    publish(home, _made(home / "made", departments=False, judged=False), 1)
+    publish(home, version_of(home / "made", departments=False, judged=False), 1)
+    with running(home) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service whose version forecasts eight weeks."""
+    home = tmp_path_factory.mktemp("short")
+    publish(home, version_of(home / "made", departments=False, judged=True, horizon=8), 1)
     with running(home) as made:
         yield made
 

@@ -64,3 +64,9 @@ def test_what_is_not_known_is_said() -> None:
         "2 stores",
         "1,200 boxes",
     )
+
+
+def test_dates_in_a_sentence_are_the_reader_s() -> None:
+    """Days as the service writes them become the locale's; numbers like them stay."""
+    said = "Weeks 2012-08-03 to 2012-09-28; order 12012-08-033, 2012-08."
+    assert Words("de-DE").dated(said) == "Weeks 03.08.2012 to 28.09.2012; order 12012-08-033, 2012-08."

@@ -3,12 +3,14 @@ link sees the same. Addresses hold keys and numbers, not the labels that people 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
 
-__all__ = ["choose", "choose_many", "current", "forget", "prefilled", "put"]
+from storecast.webapp.findings import plain
+
+__all__ = ["choose", "choose_many", "choose_titled", "current", "forget", "prefilled", "put"]
 
 T = TypeVar("T", bound=str | int | float)
 
@@ -50,6 +52,15 @@ def _told(name: str) -> list[str] | None:
     return told if news else None
 
 
+def _miss(label: str, wished: Sequence[str], shown: str) -> None:
+    """Say what a link asks for in vain, and what is ``shown`` instead."""
+    names = plain(", ".join(wished))
+    st.warning(
+        f"{label}: this link asks for {names}, which is not there; {plain(shown)} is shown.",
+        icon=":material/link_off:",
+    )
+
+
 def choose(
     label: str,
     name: str,
@@ -63,12 +74,37 @@ def choose(
     key, by_text = _key(name), {_text(option): option for option in options}
     if default not in options:
         default = options[0]
-    if (told := _told(name)) is not None or st.session_state.get(key) not in options:
-        st.session_state[key] = by_text.get((told or [""])[0], default)
+    told = _told(name)
+    wish = (told or [""])[0]
+    if told is not None or st.session_state.get(key) not in options:
+        st.session_state[key] = by_text.get(wish, default)
     chosen: T | None = widget(label, options, key=key, **more)
+    if wish and wish not in by_text:
+        _miss(label, [wish], more.get("format_func", str)(default))
     value = default if chosen is None else chosen
     put(name, () if value == default else (_text(value),))
     return value
+
+
+def choose_titled(
+    label: str,
+    name: str,
+    titles: Mapping[T, str],
+    options: Sequence[T] | None = None,
+    default: T | None = None,
+) -> T:
+    """One of ``options``, by a segmented control that shows their ``titles``: all of these, and the first
+    of them, where nothing else is said."""
+    options = list(titles) if options is None else options
+    return choose(
+        label,
+        name,
+        options,
+        options[0] if default is None else default,
+        widget=st.segmented_control,
+        required=True,
+        format_func=lambda option: titles[option],
+    )
 
 
 def choose_many(
@@ -77,6 +113,7 @@ def choose_many(
     """Some of ``options``, at most so many; none at all is a choice as well."""
     key, by_text = _key(name), {_text(option): option for option in options}
     told = _told(name)
+    lost = [text for text in dict.fromkeys(told or ()) if text and text not in by_text]
     if told is not None:
         found = [by_text[text] for text in dict.fromkeys(told) if text in by_text]
         none = told == [""]
@@ -84,6 +121,9 @@ def choose_many(
     else:  # what another choice took away
         st.session_state[key] = [value for value in st.session_state[key] if value in options]
     chosen: list[T] = st.multiselect(label, options, key=key, max_selections=most, **more)
+    if lost:
+        shown = ", ".join(more.get("format_func", str)(value) for value in chosen)
+        _miss(label, lost, shown or "nothing")
     texts = [_text(value) for value in chosen] or [""]
     put(name, () if chosen == list(default) else texts)
     return chosen

@@ -198,12 +198,14 @@ class Latest(Struct):
 
 
 class OverviewRow(Struct):
-    """One store or series: sums over the horizon, its last week, and its scores in the back-test."""
+    """One store or series: sums over the horizon, its last week, and its scores in the back-test;
+    ``comparable``: the forecast of just those series and weeks that have a last year."""
 
     unique_id: str
     store: str
     dept: str
     forecast: float
+    comparable: float | None
     last_year: float | None
     naive: float | None
     change: float | None
@@ -214,10 +216,13 @@ class OverviewRow(Struct):
 
 
 class Total(Struct):
-    """All of them together."""
+    """All of them together; ``without_last_year``: how many series did not sell in all weeks of then."""
 
     forecast: float
+    comparable: float | None
     last_year: float | None
+    change: float | None
+    without_last_year: int
 
 
 class Overview(Struct):

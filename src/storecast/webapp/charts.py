@@ -14,7 +14,18 @@ import streamlit as st
 from storecast.webapp.answers import Around, Forecasts, Holiday
 from storecast.webapp.words import Words
 
-__all__ = ["NAIVE", "Spec", "axes", "forecast", "palette", "rows_of"]
+__all__ = [
+    "NAIVE",
+    "Spec",
+    "axes",
+    "forecast",
+    "hover",
+    "joined",
+    "marks_words",
+    "palette",
+    "rows_of",
+    "shown",
+]
 
 Spec = dict[str, Any]
 _LIGHT = {
@@ -59,6 +70,15 @@ def rows_of(found: Forecasts, around: Around, name: str) -> list[dict[str, Any]]
     return [*past, *ahead]
 
 
+def marks_words(found: Forecasts) -> str:
+    """What stands below charts of forecasts: what their marks and lines are."""
+    said = (
+        "Triangles mark weeks with a holiday; the dashed upright line is the last week that is known. "
+        "The naive forecast is last year's same week times recent growth."
+    )
+    return said + " Diamonds are numbers that planners changed." if found.overrides else said
+
+
 def _levels(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     names = {
         key.removeprefix("storecast-lo-") for row in rows for key in row if key.startswith("storecast-lo-")
@@ -96,15 +116,18 @@ def _key(level: str) -> str:
     return level.replace(".", "_")
 
 
-def axes(words: Words) -> tuple[Spec, Spec]:
-    """A time axis, and one of dollars."""
+def axes(words: Words, months: int = 3) -> tuple[Spec, Spec]:
+    """A time axis with a tick every so many ``months``, and one of dollars."""
     unit = words.unit.replace("\\", "").replace("'", "\\'") if words.prefixed else ""
-    label = f"(datum.value < 0 ? '−' : '') + '{unit}' + format(abs(datum.value), '~s')"
+    # in words people use: no milli below 1, K and B where the library says k and G
+    digits = "datum.value && abs(datum.value) < 1 ? format(abs(datum.value), '~r') : "
+    digits += "replace(replace(format(abs(datum.value), '~s'), 'k', 'K'), 'G', 'B')"
+    label = f"(datum.value < 0 ? '−' : '') + '{unit}' + ({digits})"
     x = {
         "field": "ds",
         "type": "temporal",
         "title": None,
-        "axis": {"format": "%b %Y", "labelOverlap": True, "tickCount": {"interval": "month", "step": 3}},
+        "axis": {"format": "%b %Y", "labelOverlap": True, "tickCount": {"interval": "month", "step": months}},
     }
     y = {
         "type": "quantitative",
@@ -115,12 +138,12 @@ def axes(words: Words) -> tuple[Spec, Spec]:
     return x, y
 
 
-def _drawn(
+def joined(
     lines: Sequence[tuple[str, str, str, list[int]]], x: Spec, y: Spec, colours: Mapping[str, str]
 ) -> Spec:
-    """All lines as one layer, so that colour and dash share a legend."""
+    """All lines (column, name, colour, dash) as one layer, so that colour and dash share a legend."""
     columns = [line[0] for line in lines]
-    legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 250, "columnPadding": 12}
+    legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 150, "columnPadding": 6}
     names = " : ".join(f"datum.line === '{column}' ? '{name}'" for column, name, *_ in lines)
 
     def scale(values: list[Any]) -> Spec:
@@ -157,7 +180,7 @@ def forecast(
 ) -> None:
     """Draw history, forecast with bands, last year, the naive forecast and holidays."""
     colours, holidays = palette(), {h.ds: h.name for h in calendar}
-    shown, levels = _told(rows, words, holidays), _levels(rows)
+    told, levels = _told(rows, words, holidays), _levels(rows)
     x, y = axes(words)
     lines = [line for line in _LINES if any(row.get(line[0]) is not None for row in rows)]
     names = [line[1] for line in lines]
@@ -172,26 +195,30 @@ def forecast(
         }
         for depth, level in enumerate(levels)
     ]
-    layers.append(_drawn(lines, x, y, colours))
-    layers += _marks(shown, x, colours)
-    layers.append(_hover(x, [*names, "Model alone", *(f"{level} % band" for level in reversed(levels))]))
-    spec = {
-        "data": {"values": shown},
-        "layer": layers,
+    layers.append(joined(lines, x, y, colours))
+    layers += _marks(told, x, colours)
+    layers.append(hover(x, [*names, "Model alone", *(f"{level} % band" for level in reversed(levels))]))
+    st.vega_lite_chart(shown(told, layers, height), key=key, alt=_alt(rows, words, name))
+
+
+def shown(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], height: int) -> Spec:
+    """A chart of ``rows``, in letters that can be read."""
+    return {
+        "data": {"values": list(rows)},
+        "layer": list(layers),
         "height": height,
         "config": {"legend": {"labelFontSize": 13}, "axis": {"labelFontSize": 12}},
     }
-    st.vega_lite_chart(spec, key=key, alt=_alt(rows, words, name))
 
 
-def _marks(shown: Sequence[Mapping[str, Any]], x: Spec, colours: Mapping[str, str]) -> list[Spec]:
+def _marks(told: Sequence[Mapping[str, Any]], x: Spec, colours: Mapping[str, str]) -> list[Spec]:
     """Where history ends, and holidays."""
-    known = [row["ds"] for row in shown if row.get("y") is not None]
+    known = [row["ds"] for row in told if row.get("y") is not None]
     festive = [
-        {"ds": row["ds"], "Holiday": row["Holiday"], "Week": row["Week"]} for row in shown if "Holiday" in row
+        {"ds": row["ds"], "Holiday": row["Holiday"], "Week": row["Week"]} for row in told if "Holiday" in row
     ]
     out: list[Spec] = []
-    moved = [row for row in shown if "Model alone" in row]
+    moved = [row for row in told if "Model alone" in row]
     if moved:
         tips = [{"field": name, "type": "nominal"} for name in ("Week", "Forecast", "Model alone")]
         points = [
@@ -226,7 +253,7 @@ def _marks(shown: Sequence[Mapping[str, Any]], x: Spec, colours: Mapping[str, st
     return out
 
 
-def _hover(x: Spec, names: Sequence[str]) -> Spec:
+def hover(x: Spec, names: Sequence[str]) -> Spec:
     """A line below the pointer that tells the week's numbers."""
     return {
         "params": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import streamlit as st
@@ -12,6 +13,21 @@ from storecast.webapp.words import Words
 
 __all__ = ["by_week", "changes", "lines"]
 
+# Colours of series side by side: each at 4.5 to 1 or more against its background.
+_SERIES = {
+    "light": ("#0B5CAD", "#B45309", "#15803D", "#7C3AED", "#BE123C", "#0E7490", "#334155", "#A21CAF"),
+    "dark": ("#6DB3F8", "#F59E0B", "#4ADE80", "#C4B5FD", "#FDA4AF", "#67E8F9", "#CBD5E1", "#F0ABFC"),
+}
+_LABEL = 24  # letters of a line beside a bar
+_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
+
+
+def _roomy(values: Sequence[float]) -> list[float]:
+    """A range of an axis with room for a text at each bar's end."""
+    low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
+    room = 0.5 * (high - low) or 1.0
+    return [low - room if low < 0.0 else low, high + room if high > 0.0 or low == 0.0 else high]
+
 
 def changes(
     steps: Sequence[tuple[str, float, str]], words: Words, alt: str, *, key: str | None = None
@@ -19,19 +35,28 @@ def changes(
     """Bars from zero to the right and left: title, dollars and their text for each."""
     colours = palette()
     _, x = axes(words)
-    values = [{"title": t, "dollars": d, "text": s, "kind": "more" if d > 0 else "less"} for t, d, s in steps]
+    values = [
+        {
+            "title": title,
+            "label": "\n".join(wrap(title, _LABEL)),
+            "dollars": dollars,
+            "text": text,
+            "kind": "more" if dollars > 0 else "less",
+        }
+        for title, dollars, text in steps
+    ]
     scale = {"domain": ["more", "less"], "range": [colours["forecast"], colours["year"]]}
-    bar = {"field": "dollars", **x, "scale": {"zero": True, "padding": 60}}
+    bar = {"field": "dollars", **x, "scale": {"domain": _roomy([d for _, d, _ in steps])}}
     spec = {
         "data": {"values": values},
         "height": {"step": 34},
         "encoding": {
             "y": {
-                "field": "title",
+                "field": "label",
                 "type": "nominal",
                 "sort": None,
                 "title": None,
-                "axis": {"labelLimit": 300},
+                "axis": {"labelExpr": "split(datum.label, '\\n')", "labelLimit": 300},
             },
             "x": bar,
             "tooltip": [{"field": "title", "title": "Step"}, {"field": "text", "title": "Change"}],
@@ -58,6 +83,10 @@ def changes(
 
 def lines(rows: Sequence[Mapping[str, Any]], *, alt: str, percent: bool = False, height: int = 320) -> None:
     """Some series over weeks: rows of ``series``, ``ds``, ``value``, and texts ``Week`` and ``text``."""
+    names = list(dict.fromkeys(row["series"] for row in rows))
+    colours = _SERIES["dark" if st.context.theme.type == "dark" else "light"]
+    colour = {"domain": names, "range": [colours[i % len(colours)] for i in range(len(names))]}
+    dash = {"domain": names, "range": [_DASHES[i % len(_DASHES)] for i in range(len(names))]}
     legend = {
         "orient": "top",
         "symbolType": "stroke",
@@ -78,8 +107,20 @@ def lines(rows: Sequence[Mapping[str, Any]], *, alt: str, percent: bool = False,
                 "axis": {"format": "%" if percent else "~s", "tickCount": 5},
                 "scale": {"zero": False},
             },
-            "color": {"field": "series", "type": "nominal", "title": None, "legend": legend},
-            "strokeDash": {"field": "series", "type": "nominal", "title": None, "legend": legend},
+            "color": {
+                "field": "series",
+                "type": "nominal",
+                "title": None,
+                "scale": colour,
+                "legend": legend,
+            },
+            "strokeDash": {
+                "field": "series",
+                "type": "nominal",
+                "title": None,
+                "scale": dash,
+                "legend": legend,
+            },
             "tooltip": [{"field": name, "title": name.capitalize()} for name in ("series", "Week", "text")],
         },
     }

@@ -23,6 +23,12 @@ __all__ = ["Visitor", "boundary", "empty", "heading", "may", "style", "tell", "v
 
 _STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.5rem; }
+[data-testid="stCaptionContainer"] code { color: inherit; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"] { padding-left: 0; }
+[data-testid="stTable"] [data-testid="stMarkdownContainer"] p {
+  overflow-wrap: anywhere; white-space: normal;
+}
+[data-testid="stApp"] a:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
 [data-testid="stMultiSelect"] [data-tag] { background: transparent; border: 1px solid currentColor; }
 [data-testid="stMultiSelect"] [data-tag], [data-testid="stMultiSelect"] [data-tag] * { color: inherit; }
 /* Its files would hold names that a spreadsheet takes for formulas, ours do not (sheets.py); a chart's own
@@ -73,7 +79,7 @@ def visitor() -> Visitor:
 
 
 def style() -> None:
-    """What the theme cannot say: less empty space, and tags that can be read on both backgrounds."""
+    """What the theme cannot say: less empty space, tags and commands that can be read on both backgrounds."""
     st.html(_STYLE)
 
 
@@ -121,6 +127,8 @@ def _path() -> str:
 
 def _show(trouble: Trouble, client: Client) -> NoReturn:
     if trouble.kind == "key":
+        if not _key():  # this machine's app may be looked at without one, the service not
+            _ask_to_sign_in()
         _ask_to_sign_in("Your key is not accepted: it is not known, or not valid any more.")
     tell(trouble)
     if trouble.passing:

@@ -9,7 +9,7 @@ from storecast.webapp import figures, source
 from storecast.webapp import said as service
 from storecast.webapp.answers import By
 from storecast.webapp.client import Client
-from storecast.webapp.parts import money_columns
+from storecast.webapp.findings import plain
 from storecast.webapp.said import Changed
 from storecast.webapp.trouble import Trouble, odd
 from storecast.webapp.words import Words
@@ -19,6 +19,11 @@ __all__ = ["show_moved"]
 
 def _cents(dollars: float) -> int:
     return round(dollars * 100.0)
+
+
+def _small(text: str) -> str:
+    """As the end of a sentence."""
+    return text[:1].lower() + text[1:].rstrip(".")
 
 
 def _checked(found: Changed) -> Changed:
@@ -37,7 +42,7 @@ def show_moved(client: Client, name: str, by: By, week: str, words: Words, title
     except Trouble as trouble:
         if trouble.kind not in ("conflict", "missing", "refused"):
             raise
-        st.caption("There is no earlier version to compare with: " + (trouble.detail or trouble.what))
+        st.caption(f"There is nothing to compare with: {_small(trouble.detail or trouble.what)}.")
         return
     found = next((each for each in answer.changes if each.ds == week), None)
     if found is None:
@@ -56,17 +61,13 @@ def show_moved(client: Client, name: str, by: By, week: str, words: Words, title
         said = "; ".join(f"{p.title} {words.money(p.dollars, sign=True)}" for p in steps)
         figures.changes(texts, words, alt=f"What moved the forecast: {said}")
     rows = [
-        {"Step": f"Version {answer.since.version}", "Dollars": found.before, "Note": ""},
-        *({"Step": p.title, "Dollars": p.dollars, "Note": p.text} for p in found.parts),
-        {"Step": "Now", "Dollars": found.after, "Note": ""},
+        (f"Version {answer.since.version}", found.before, ""),
+        *((part.title, part.dollars, part.text) for part in found.parts),
+        ("Now", found.after, ""),
     ]
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        height="content",
-        column_config={
-            **money_columns(words, ("Dollars",), cents=True),
-            "Step": st.column_config.TextColumn("Step", width="medium"),
-        },
-        alt=f"Steps from {words.money(found.before, cents=True)} to {words.money(found.after, cents=True)}",
+    table = pd.DataFrame(
+        [(step, words.money(dollars, cents=True), plain(note)) for step, dollars, note in rows],
+        columns=["Step", "Dollars", "Note"],
     )
+    table["Dollars"] = table["Dollars"].str.replace("$", r"\$")
+    st.table(table.set_index("Step"))  # whose notes are read whole

@@ -2,44 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
+import pandas as pd
 import streamlit as st
 
-from storecast.webapp import address
+from storecast.webapp import address, source
 from storecast.webapp.answers import By, SeriesItem
 from storecast.webapp.client import Client
+from storecast.webapp.frame import visitor
 from storecast.webapp.trouble import Trouble
-from storecast.webapp.words import Words
+from storecast.webapp.words import Words, plural
 
-__all__ = ["band_names", "choose_horizon", "money_columns", "save_buttons", "series_name", "trend"]
+__all__ = [
+    "band_names",
+    "choose_horizon",
+    "money_columns",
+    "number_columns",
+    "save_buttons",
+    "series_name",
+    "show_table",
+    "trend",
+    "usual_horizon",
+]
 
+_QUARTER = 13
 _HORIZONS = {4: "4 weeks", 8: "8 weeks", 13: "A quarter", 26: "Half a year", 52: "A year"}
-_NAMED = {"$": "dollar", "€": "euro"}  # which Streamlit writes with two decimals, a minus before the sign
+_NAMED = {"$": "dollar", "€": "euro", "¥": "yen"}  # units that the browser writes by itself
 
 
-def choose_horizon(default: int = 13) -> int:
-    """How many weeks ahead; kept in the address."""
+def usual_horizon(client: Client) -> int:
+    """A quarter, or all that the version that serves forecasts where that is less."""
+    return min(_QUARTER, len(source.weeks(client).weeks))
+
+
+def choose_horizon() -> int:
+    """How many weeks ahead, of those that the version that serves forecasts; kept in the address."""
+    client = visitor().client
+    most = len(source.weeks(client).weeks)
     return address.choose(
         "Weeks ahead",
         "horizon",
-        list(_HORIZONS),
-        default,
-        format_func=lambda weeks: _HORIZONS[weeks],
+        sorted({most, *(weeks for weeks in _HORIZONS if weeks < most)}),
+        usual_horizon(client),
+        format_func=lambda weeks: _HORIZONS.get(weeks) or plural(weeks, "week"),
         width=160,
     )
 
 
+def show_table(
+    frame: pd.DataFrame,
+    *,
+    alt: str,
+    column_config: Mapping[str, Any] | None = None,
+    height: Literal["auto", "content"] | int = "auto",
+) -> None:
+    """A table without row numbers, told to screen readers by ``alt``; what is not known is a dash. Numbers
+    are rounded here to the step of their column: Streamlit would cut them off."""
+    for name, column in (column_config or {}).items():
+        step = (column.get("type_config") or {}).get("step")
+        if step and name in frame and pd.api.types.is_numeric_dtype(frame[name]):
+            rounded = frame[name].round(max(0, -round(math.log10(step)))) + 0.0  # no minus before a zero
+            frame = frame.assign(**{name: rounded})
+    st.dataframe(frame, hide_index=True, placeholder="–", column_config=column_config, height=height, alt=alt)
+
+
+def number_columns(names: Sequence[str], *, decimals: int = 0) -> dict[str, Any]:
+    """Columns of numbers as the browser's language writes them."""
+    step = 10.0**-decimals
+    return {name: st.column_config.NumberColumn(name, format="localized", step=step) for name in names}
+
+
 def money_columns(words: Words, names: Sequence[str], *, cents: bool = False) -> dict[str, Any]:
-    """Columns of dollars with separators."""
-    if cents and words.unit in _NAMED:
-        return {name: st.column_config.NumberColumn(name, format=_NAMED[words.unit]) for name in names}
-    unit = words.unit.replace("%", "%%")
-    digits = "%,.2f" if cents else "%,.0f"
-    form = f"{unit}{digits}" if words.prefixed else f"{digits} {unit}"
-    return {name: st.column_config.NumberColumn(name, format=form) for name in names}
+    """Columns of dollars as the browser's language writes them; a unit that it does not know stands in the
+    heads."""
+    named, step = _NAMED.get(words.unit), 0.01 if cents else 1.0
+    return {
+        name: st.column_config.NumberColumn(
+            name if named else f"{name}, {words.unit}", format=named or "localized", step=step
+        )
+        for name in names
+    }
 
 
 def series_name(name: str, by: By, known: dict[str, SeriesItem]) -> str:

@@ -13,7 +13,7 @@ from storecast.webapp import said as service
 from storecast.webapp import source
 from storecast.webapp.answers import By, Forecasts, SeriesItem
 from storecast.webapp.frame import Visitor, may, tell
-from storecast.webapp.parts import money_columns, series_name
+from storecast.webapp.parts import money_columns, series_name, show_table
 from storecast.webapp.said import OverrideItem, Scores
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words, plural
@@ -65,9 +65,8 @@ def show_planners(
             }
             for o in found.overrides
         ]
-        st.dataframe(
+        show_table(
             pd.DataFrame(lines),
-            hide_index=True,
             height="content",
             column_config={"Week": st.column_config.DateColumn("Week", format="localized")},
             alt=f"{plural(len(lines), 'override')} in the forecasts shown",
@@ -77,7 +76,10 @@ def show_planners(
     if not may(visitor, "planner"):
         st.caption("Saying what you know better needs a key of the role planner.")
     elif by != "series":
-        st.caption("Choose departments above to override them; stores and the total are their sums.")
+        if any(item.dept for item in known.values()):
+            st.caption("Choose departments above to override them; stores and the total are their sums.")
+        else:
+            st.caption("Choose stores above to override them; the total is their sum.")
     else:
         with st.expander("Override these forecasts", icon=":material/edit:"):
             _form(visitor, names, found, known)
@@ -100,7 +102,7 @@ def _form(visitor: Visitor, names: Sequence[str], found: Forecasts, known: dict[
         with right:
             value = st.number_input("How much", value=0.0, step=1.0, key="override_value")
         why = st.text_input("Reason", max_chars=500, key="override_why", placeholder="A fair in town")
-        until = st.date_input("It counts until (for good without)", None, key="override_until")
+        until = st.date_input("It counts until (empty: for good)", None, key="override_until")
         of = ", ".join(series_name(name, "series", known) for name in names)
         st.caption(f"Of {of}. The last word on a week counts; bands move with it by the same dollars.")
         if not st.form_submit_button("Override", type="primary"):
@@ -144,9 +146,8 @@ def _all(visitor: Visitor, known: dict[str, SeriesItem]) -> None:
             }
             for o in rows
         ]
-        st.dataframe(
+        show_table(
             pd.DataFrame(table),
-            hide_index=True,
             column_config={
                 **money_columns(words, ("Model then",)),
                 "Week": st.column_config.DateColumn("Week", format="localized"),
@@ -161,15 +162,23 @@ def _all(visitor: Visitor, known: dict[str, SeriesItem]) -> None:
 
 def _undo(visitor: Visitor, rows: Sequence[OverrideItem], known: dict[str, SeriesItem]) -> None:
     words = visitor.words
+    chosen = st.selectbox(  # outside the form, whose choice below follows it
+        "Take back",
+        rows,
+        format_func=lambda o: (
+            f"{series_name(o.unique_id, 'series', known)}, {words.day(o.ds)}: "
+            f"{value_text(o.mode, o.value, words)} ({o.why})"
+        ),
+        key="undo_which",
+    )
+    said = sum(o.statement == chosen.statement for o in rows)
     with st.form("undo", border=False):
-        chosen = st.selectbox(
-            "Take back",
-            rows,
-            format_func=lambda o: (
-                f"{series_name(o.unique_id, 'series', known)}, {words.day(o.ds)}: "
-                f"{value_text(o.mode, o.value, words)} ({o.why})"
-            ),
-            key="undo_which",
+        whole = said > 1 and st.radio(
+            "How much of it",
+            [False, True],
+            format_func=lambda w: f"All {plural(said, 'week')} said then" if w else "This week",
+            horizontal=True,
+            key="undo_whole",
         )
         why = st.text_input("Reason to take it back", max_chars=500, key="undo_why")
         if not st.form_submit_button("Undo"):
@@ -178,11 +187,12 @@ def _undo(visitor: Visitor, rows: Sequence[OverrideItem], known: dict[str, Serie
         st.error("Give a reason: the history keeps it.")
         return
     try:
-        service.undo(visitor.client, chosen.id, why.strip())
+        gone = service.undo(visitor.client, chosen.id, why.strip(), whole)
     except Trouble as trouble:
         tell(trouble)
         return
-    _done("Taken back. What was said before counts again, else the model's number.")
+    weeks = plural(gone, "week")
+    _done(f"Taken back: {weeks}. What was said before counts again, else the model's number.")
 
 
 def _worth(scores: Scores, words: Words) -> None:
@@ -205,9 +215,8 @@ def _worth(scores: Scores, words: Words) -> None:
         for name, score in rows
     ]
     st.markdown("**What they were worth**, mean error a week")
-    st.dataframe(
+    show_table(
         pd.DataFrame(table),
-        hide_index=True,
         height="content",
         column_config=money_columns(
             words, ("Naive's error", "Model's error", "Override's error", "Value added")

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from storecast.webapp.answers import Model
+from storecast.webapp.answers import By, Model
 
 __all__ = [
     "Accuracy",
@@ -18,6 +18,7 @@ __all__ = [
     "Registered",
     "Status",
     "Versions",
+    "scores_of",
 ]
 
 
@@ -127,6 +128,16 @@ class Backtests(Struct):
     importance: dict[str, float] = field(default_factory=dict)
 
 
+def scores_of(judged: Backtests, by: By) -> tuple[dict[str, Any], bool]:
+    """Figures of the back-test for the forecasts of a level, and whether they are its own: a version that
+    kept none by level has those of its series."""
+    table = judged.tables.get("level", {})
+    if by == "series" or by not in table.get("segment", []):
+        return judged.metrics, by == "series"
+    at = table["segment"].index(by)
+    return {name: values[at] for name, values in table.items() if name != "segment"}, True
+
+
 class Accuracy(Struct):
     """Forecasts against the actuals that came since; ``all`` None without any."""
 
@@ -139,11 +150,12 @@ class Accuracy(Struct):
 
 
 class Status(Struct):
-    """What the last look at the model found; ``looked_at`` None before the first."""
+    """What the last look found, at ``version``; ``looked_at`` None before the first."""
 
     model: Model
     cutoff: str
     looked_at: str | None
+    version: int | None
     verdict: str | None
     due: bool | None
     next: str

@@ -26,7 +26,8 @@ _MOST = 500
 
 
 class OverrideItem(Struct):
-    """One override that counts; ``model``: what had been forecast when it was said."""
+    """One override that counts; ``model``: what had been forecast when it was said; ``statement``: shared by
+    all that was said at once."""
 
     id: str
     unique_id: str
@@ -37,10 +38,15 @@ class OverrideItem(Struct):
     why: str
     expires: str | None
     model: float | None
+    statement: str
 
 
 class _Overrides(Struct):
     overrides: list[OverrideItem]
+
+
+class _Undone(Struct):
+    overrides: list[dict[str, Any]]
 
 
 class Score(Struct):
@@ -108,9 +114,11 @@ def say(client: Client, asked: Mapping[str, Any]) -> list[OverrideItem]:
     return client.read(_Overrides, path, client.ask("POST", path, json=asked)).overrides
 
 
-def undo(client: Client, override: str, why: str) -> None:
-    """Take one back."""
-    client.ask("POST", f"/v1/overrides/{override}/undo", json={"why": why})
+def undo(client: Client, override: str, why: str, whole: bool) -> int:
+    """Take one back, ``whole``: with all that was said with it; how many were taken back."""
+    path = f"/v1/overrides/{override}/undo"
+    asked = {"why": why, "whole": whole}
+    return len(client.read(_Undone, path, client.ask("POST", path, json=asked)).overrides)
 
 
 def scores(client: Client) -> Scores:

@@ -18,7 +18,7 @@ from storecast.webapp.client import Client
 from storecast.webapp.entries import Scenario, WhatIf
 from storecast.webapp.findings import plain
 from storecast.webapp.frame import Visitor, empty, may
-from storecast.webapp.parts import money_columns, series_name
+from storecast.webapp.parts import money_columns, number_columns, series_name, show_table
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words, plural
 
@@ -40,11 +40,8 @@ def opened(client: Client, weeks: Sequence[str]) -> Scenario | None:
     except Trouble as trouble:
         if trouble.passing or trouble.kind == "key":
             raise
-        st.warning(
-            "The scenario of this link is not there any more: somebody removed it, or the link is "
-            "incomplete. What else the link says is shown.",
-            icon=":material/link_off:",
-        )
+        told = "somebody removed it, or the link is incomplete. What else the link says is shown."
+        st.warning(f"The scenario of this link is not there any more: {told}", icon=":material/link_off:")
         return None
     if not address.current("change"):
         _put(found.what_if, weeks)
@@ -72,6 +69,13 @@ def _close() -> None:
     """Callback: begin anew."""
     for name in (_OPEN, "change"):
         st.query_params.pop(name, None)
+
+
+def _gone(found: Scenario, known: Mapping[str, SeriesItem]) -> bool:
+    """Whether what it is of is not forecast any more."""
+    name, by = found.what_if["series"], found.what_if.get("by", "series")
+    there = known if by == "series" else {item.store for item in known.values()}
+    return by != "total" and name not in there
 
 
 def _same(found: Scenario, asked: Mapping[str, Any], weeks: Sequence[str]) -> bool:
@@ -102,23 +106,38 @@ def _act(said: str, do: Callable[[], Scenario | None]) -> None:
 
 
 def keep(
-    visitor: Visitor, found: Scenario | None, asked: dict[str, Any], weeks: Sequence[str], *, changed: bool
+    visitor: Visitor,
+    found: Scenario | None,
+    asked: dict[str, Any],
+    weeks: Sequence[str],
+    known: Mapping[str, SeriesItem],
+    *,
+    changed: bool,
 ) -> None:
     """What can be done with the what-if that is looked at: share it, save it."""
     if said := st.session_state.pop(_SAID, None):
         kind, text = said
         (st.error if kind == "error" else st.success)(text)
-    fresh = found is not None and _same(found, asked, weeks)
+    gone = found is not None and _gone(found, known)
+    fresh = found is not None and not gone and _same(found, asked, weeks)
     if found is not None:
         state = "as saved" if fresh else "changed since it was saved"
         st.caption(
             f"Scenario “{plain(found.name)}” of {plain(found.owner)}, {state}, "
             f"last changed {visitor.words.day(found.updated)}."
         )
+    if found is not None and gone:
+        name = plain(series_name(found.what_if["series"], found.what_if.get("by", "series"), {}))
+        st.warning(
+            f"This scenario is of {name}, which is not forecast any more: its changes are shown for "
+            f"{plain(series_name(asked['series'], asked['by'], dict(known)))}. They can be saved as a new "
+            "scenario.",
+            icon=":material/link_off:",
+        )
     if found is None and not changed:
         return
     with st.container(horizontal=True):
-        _save(visitor, found, asked, fresh)
+        _save(visitor, found, asked, gone=gone)
         with st.popover("Share", icon=":material/link:"):
             st.markdown("Whoever has a key sees the same by this link:")
             st.code(_link(found.id if found is not None and fresh else ""), language=None, wrap_lines=True)
@@ -126,7 +145,8 @@ def keep(
             st.button("New what-if", icon=":material/add:", on_click=_close)
 
 
-def _save(visitor: Visitor, found: Scenario | None, asked: dict[str, Any], fresh: bool) -> None:
+def _save(visitor: Visitor, found: Scenario | None, asked: dict[str, Any], *, gone: bool) -> None:
+    """``gone``: what the scenario is of is not there, so that its changes are shown of another."""
     client = visitor.client
     if not may(visitor, "planner"):
         st.caption(
@@ -165,7 +185,7 @@ def _save(visitor: Visitor, found: Scenario | None, asked: dict[str, Any], fresh
     with st.popover(label, icon=":material/save:"):
         name = "" if found is None else found.name
         st.text_input("Name", name, key=field, max_chars=_LONGEST, placeholder="Thanksgiving promotion")
-        if found is not None and mine:
+        if found is not None and mine and not gone:
             st.button("Save changes", icon=":material/save:", on_click=change)
         st.button("Save as a new scenario", icon=":material/add:", on_click=create)
         if found is not None and mine:
@@ -251,7 +271,7 @@ def _side_by_side(found: Sequence[tuple[str, WhatIf]], known: dict[str, SeriesIt
                 "Forecast": base,
                 "What if": scenario,
                 "Difference": scenario - base,
-                "Change": 100.0 * (scenario - base) / base if base else None,
+                "Change, %": 100.0 * (scenario - base) / base if base else None,
             }
         )
         drawn += [
@@ -264,14 +284,12 @@ def _side_by_side(found: Sequence[tuple[str, WhatIf]], known: dict[str, SeriesIt
             }
             for week in made.weeks
         ]
-    st.dataframe(
+    show_table(
         pd.DataFrame(rows),
-        hide_index=True,
         height="content",
         column_config={
-            **money_columns(words, ("Forecast", "What if")),
-            **money_columns(words, ("Difference",), cents=True),  # which may be negative
-            "Change": st.column_config.NumberColumn(format="%+.1f %%"),
+            **money_columns(words, ("Forecast", "What if", "Difference")),
+            **number_columns(("Change, %",), decimals=1),
         },
         alt="Scenarios side by side: forecast, what-if, difference",
     )

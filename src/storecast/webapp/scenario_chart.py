@@ -52,82 +52,30 @@ def _rows(found: WhatIf, around: Around, words: Words) -> list[dict[str, Any]]:
     return rows
 
 
-def _lines(x: Spec, y: Spec) -> Spec:
-    colours = charts.palette()
-    legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 250, "columnPadding": 12}
-    names = " : ".join(f"datum.line === '{column}' ? '{name}'" for column, name, *_ in _LINES)
-
-    def scale(values: list[Any]) -> Spec:
-        return {"domain": [line[1] for line in _LINES], "range": values}
-
-    return {
-        "transform": [
-            {"fold": [line[0] for line in _LINES], "as": ["line", "value"]},
-            {"filter": "isValid(datum.value)"},
-            {"calculate": f"{names} : ''", "as": "Line"},
-        ],
-        "mark": {"type": "line", "strokeWidth": 2},
-        "encoding": {
-            "x": x,
-            "y": {**y, "field": "value"},
-            "color": {
-                "field": "Line",
-                "scale": scale([colours[line[2]] for line in _LINES]),
-                "legend": legend,
-            },
-            "strokeDash": {"field": "Line", "scale": scale([line[3] for line in _LINES]), "legend": legend},
-        },
-    }
-
-
 def _spec(rows: Sequence[dict[str, Any]], words: Words) -> Spec:
     colours = charts.palette()
-    unit = words.unit.replace("\\", "").replace("'", "\\'") if words.prefixed else ""
-    x = {"field": "ds", "type": "temporal", "title": None, "axis": {"format": "%b %Y", "labelOverlap": True}}
-    y = {
-        "type": "quantitative",
-        "title": None if words.prefixed else words.unit,
-        "axis": {
-            "labelExpr": f"(datum.value < 0 ? '−' : '') + '{unit}' + format(abs(datum.value), '~s')",
-            "tickCount": 5,
+    x, y = charts.axes(words, months=1)
+    layers = [
+        {
+            "mark": {"type": "area", "opacity": 0.2, "color": colours["forecast"]},
+            "encoding": {"x": x, "y": {**y, "field": "lo"}, "y2": {"field": "hi"}},
         },
-        "scale": {"zero": False},
-    }
-    tips = ("Week", "Sales", "Forecast", "What if", "Difference", "80 % band", "Holiday")
-    hover = {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout", "fields": ["ds"]}
-    return {
-        "data": {"values": list(rows)},
-        "height": 360,
-        "config": {"legend": {"labelFontSize": 13}, "axis": {"labelFontSize": 12}},
-        "layer": [
-            {
-                "mark": {"type": "area", "opacity": 0.2, "color": colours["forecast"]},
-                "encoding": {"x": x, "y": {**y, "field": "lo"}, "y2": {"field": "hi"}},
+        charts.joined(_LINES, x, y, colours),
+        {
+            "transform": [{"filter": "isValid(datum.Holiday)"}],
+            "mark": {
+                "type": "point",
+                "shape": "triangle-down",
+                "filled": True,
+                "size": 60,
+                "y": 6,
+                "color": colours["mark"],
             },
-            _lines(x, y),
-            {
-                "transform": [{"filter": "isValid(datum.Holiday)"}],
-                "mark": {
-                    "type": "point",
-                    "shape": "triangle-down",
-                    "filled": True,
-                    "size": 60,
-                    "y": 6,
-                    "color": colours["mark"],
-                },
-                "encoding": {"x": x},
-            },
-            {
-                "params": [{"name": "at", "select": hover}],
-                "mark": {"type": "rule", "strokeWidth": 1, "color": "#888"},
-                "encoding": {
-                    "x": x,
-                    "opacity": {"condition": {"param": "at", "empty": False, "value": 0.8}, "value": 0},
-                    "tooltip": [{"field": name, "type": "nominal"} for name in tips],
-                },
-            },
-        ],
-    }
+            "encoding": {"x": x},
+        },
+        charts.hover(x, ("Sales", "Forecast", "What if", "Difference", "80 % band")),
+    ]
+    return charts.shown(rows, layers, 360)
 
 
 def draw(found: WhatIf, around: Around, words: Words, name: str) -> None:

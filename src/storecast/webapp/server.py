@@ -26,6 +26,7 @@ from storecast.webapp.client import Client
 from storecast.webapp.config import WebConfig, is_local, web_config
 from storecast.webapp.connection import make_http, trusted
 from storecast.webapp.navigation import PAGES
+from storecast.webapp.shell import shell
 from storecast.webapp.trouble import Trouble, from_transport
 
 __all__ = ["COOKIE", "create"]
@@ -268,11 +269,16 @@ def create() -> st.App:
     # Streamlit looks for garbage after every run of its script: among what was loaded there is none, and
     # looking through it took twice the time of drawing a page.
     gc.freeze()
-    routes = _Routes(config)
+    routes, first = _Routes(config), shell()
+
+    async def opened(request: Request) -> HTMLResponse:
+        return HTMLResponse(first, headers={"cache-control": "no-cache"})
+
     return st.App(
         _HERE / "entry" / "script.py",
         lifespan=routes.lifespan,
         routes=[
+            *(Route(path, opened, methods=["GET"]) for path in ("/", *(f"/{page.name}" for page in PAGES))),
             Route("/app/signin", routes.sign_in, methods=["GET", "POST"]),
             Route("/app/signout", routes.sign_out, methods=["GET"]),
             Route("/app/upload", routes.upload, methods=["POST"]),

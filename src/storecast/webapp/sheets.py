@@ -13,17 +13,13 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-__all__ = ["Table", "as_csv", "as_xlsx", "neutral"]
+from storecast.formulas import neutral
+
+__all__ = ["Table", "as_csv", "as_xlsx"]
 
 Cell = str | int | float | date | None
 Table = Sequence[Mapping[str, Cell]]
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 _WIDEST = 60
-
-
-def neutral(text: str) -> str:
-    """A text that no spreadsheet evaluates: a leading sign of a formula gets an apostrophe before it."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULAS) or text.startswith(_FORMULAS) else text
 
 
 def _columns(table: Table) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from storecast.webapp.client import Client
-from storecast.webapp.parts import money_columns
+from storecast.webapp.parts import money_columns, show_table
 from storecast.webapp.records import ModelEvent, Models, OnTrial, Registered
 from storecast.webapp.words import Words
 
@@ -62,9 +62,8 @@ def _moves(found: OnTrial, words: Words) -> None:
         for item in moves["most"]
     ]
     if rows:
-        st.dataframe(
+        show_table(
             pd.DataFrame(rows),
-            hide_index=True,
             column_config={
                 **money_columns(words, ("Champion", "Challenger")),
                 "Change, %": st.column_config.NumberColumn(format="%+.1f"),

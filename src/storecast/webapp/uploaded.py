@@ -14,7 +14,7 @@ from storecast.webapp import address, charts, source
 from storecast.webapp.client import Client
 from storecast.webapp.entries import Dataset
 from storecast.webapp.frame import empty
-from storecast.webapp.parts import money_columns
+from storecast.webapp.parts import money_columns, show_table
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words
 
@@ -66,7 +66,7 @@ def _read(dataset: str, name: str, client: Client) -> tuple[list[dict[str, Any]]
     with client.lines(dataset, name) as lines:
         reader = csv.DictReader(lines)
         rows = [
-            {n: (v if n in ("unique_id", "ds") else float(v)) for n, v in row.items()}
+            {n: float(v) if n.startswith("storecast") else v for n, v in row.items()}
             for row in islice(reader, _MOST_LINES)
         ]
         whole = next(reader, None) is None
@@ -85,15 +85,7 @@ def look(client: Client, item: Dataset, tables: list[str], words: Words) -> None
     }
     order = [name for name in names if name in tables]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        table = address.choose(
-            "Look at",
-            "table",
-            order,
-            order[-1],
-            widget=st.segmented_control,
-            required=True,
-            format_func=lambda name: names[name],
-        )
+        table = address.choose_titled("Look at", "table", names, order, order[-1])
         rows, whole = _lines(item.id, table, client)
         if not rows:
             empty("The table is empty", "No series of this file could be forecast.")
@@ -104,17 +96,19 @@ def look(client: Client, item: Dataset, tables: list[str], words: Words) -> None
             chosen = address.choose("Series", "of", series, series[0], width=260)
     if not whole:
         st.caption(f"The first {len(series):,} series can be looked at here; the file has all.")
-    shown = [{k: v for k, v in row.items() if k != "unique_id"} for row in rows if row["unique_id"] == chosen]
+    mine = [row for row in rows if row["unique_id"] == chosen]
+    shown = [{k: v for k, v in row.items() if k not in ("unique_id", "note")} for row in mine]
     charts.forecast(shown, [], words, "all together" if chosen == "total" else chosen)
+    if note := mine[0].get("note"):
+        st.info(str(note), icon=":material/info:")
     frame = pd.DataFrame(
         [
             {_title(name): pd.Timestamp(value) if name == "ds" else value for name, value in row.items()}
             for row in shown
         ]
     )
-    st.dataframe(
+    show_table(
         frame,
-        hide_index=True,
         column_config={
             **money_columns(words, [name for name in frame.columns if name != "Week"]),
             "Week": st.column_config.DateColumn("Week", format="localized"),

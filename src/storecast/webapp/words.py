@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import date
 
@@ -12,6 +13,7 @@ from babel.numbers import format_decimal
 __all__ = ["Words", "plural"]
 
 _DEFAULT = "en-US"
+_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
 def _locale(name: str | None) -> Locale:
@@ -81,3 +83,7 @@ class Words:
             return "unknown"
         day = date.fromisoformat(iso[:10]) if isinstance(iso, str) else iso
         return str(format_date(day, format="medium", locale=self.locale))
+
+    def dated(self, text: str) -> str:
+        """A sentence of the service, whose dates are ISO's, with dates as the locale writes them."""
+        return _DAY.sub(lambda found: self.day(found.group()), text)

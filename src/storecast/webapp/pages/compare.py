@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,13 +11,15 @@ import streamlit as st
 from storecast.webapp import address, figures, source
 from storecast.webapp.answers import Around, By, OverviewRow
 from storecast.webapp.frame import Visitor, empty, heading
-from storecast.webapp.parts import money_columns
+from storecast.webapp.parts import money_columns, number_columns, show_table, usual_horizon
 from storecast.webapp.words import Words, plural
 
 __all__ = ["season_of", "show"]
 
 _YEAR = 52
 _MOST = 8
+_YEAR_BEFORE = "Same weeks last year"
+_SIZES = ("small", "medium", "large")
 
 
 def season_of(values: Sequence[float | None]) -> list[float | None]:
@@ -36,31 +38,43 @@ def season_of(values: Sequence[float | None]) -> list[float | None]:
     return [sum(shape[i] for shape in shapes) / len(shapes) for i in range(_YEAR)]
 
 
-def _group(rows: Sequence[OverviewRow], words: Words, noun: str) -> None:
-    """By type of store: how many, how large, how they grow, how well they are forecast."""
-    kinds = sorted({r.type for r in rows if r.type})
-    if not kinds:
+def _by_size(rows: Sequence[OverviewRow]) -> dict[str, list[OverviewRow]]:
+    """Three groups of as many stores, by size; none where fewer than three have one."""
+    sized = sorted((r for r in rows if r.size is not None), key=lambda r: r.size or 0.0)
+    if len(sized) < len(_SIZES):
+        return {}
+    cuts = [round(i * len(sized) / len(_SIZES)) for i in range(len(_SIZES) + 1)]
+    return {name: sized[a:b] for name, a, b in zip(_SIZES, cuts, cuts[1:], strict=False)}
+
+
+def _group(groups: Mapping[str, Sequence[OverviewRow]], of: str, words: Words, horizon: int) -> None:
+    """Groups of stores, ``of`` a type or a size: how many, how large, how they grow, how well they are
+    forecast."""
+    if not groups:
         return
-    st.header("By type", anchor=False)
+    st.header(f"By {of.lower()}", anchor=False)
     table = []
-    for kind in kinds:
-        members = [r for r in rows if r.type == kind]
-        forecast = sum(r.forecast for r in members if r.last_year is not None)
-        year = sum(r.last_year for r in members if r.last_year is not None)
+    for name, members in groups.items():
+        comparable = sum(r.comparable or 0.0 for r in members)
+        year = sum(r.last_year or 0.0 for r in members)
         size = [r.size for r in members if r.size]
         errors = [r.score for r in members if r.score]
         table.append(
             {
-                "Type": kind,
-                noun: len(members),
+                of: name,
+                "Stores": len(members),
                 "Mean size": sum(size) / len(size) if size else None,
-                "Forecast": sum(r.forecast for r in members),
-                "Change, %": 100.0 * (forecast / year - 1.0) if year > 0 else None,
+                _forecast(horizon): sum(r.forecast for r in members),
+                "Change, %": 100.0 * (comparable / year - 1.0) if year > 0 else None,
                 "Error, % of sales": _mean([s.get("wape") for s in errors], 100.0),
                 "Bias, %": _mean([s.get("bias") for s in errors], 100.0),
             }
         )
-    _show(table, words)
+    _show(table, words, horizon)
+
+
+def _forecast(horizon: int) -> str:
+    return f"Forecast, {plural(horizon, 'week')}"
 
 
 def _mean(values: Sequence[float | None], times: float) -> float | None:
@@ -68,17 +82,24 @@ def _mean(values: Sequence[float | None], times: float) -> float | None:
     return times * sum(known) / len(known) if known else None
 
 
-def _show(table: Sequence[dict[str, Any]], words: Words) -> None:
+def _show(table: Sequence[dict[str, Any]], words: Words, horizon: int) -> None:
     frame = pd.DataFrame(table).dropna(axis=1, how="all")
-    shares = {
-        name: st.column_config.NumberColumn(name, format="%.1f") for name in frame.columns if "%" in name
+    columns = {
+        **money_columns(words, (_forecast(horizon), _YEAR_BEFORE, "Mean error")),
+        **number_columns([name for name in frame.columns if "%" in name], decimals=1),
+        **number_columns(
+            [n for n in ("Mean size", "Size") if n in frame and pd.api.types.is_numeric_dtype(frame[n])]
+        ),
     }
-    columns = {**money_columns(words, ("Forecast", "Last year", "Mean error")), **shares}
-    columns["Mean size"] = columns["Size"] = st.column_config.NumberColumn(format="%,.0f")
-    st.dataframe(frame, hide_index=True, column_config=columns, height="content" if len(frame) < 12 else 460)
+    show_table(
+        frame,
+        column_config=columns,
+        height="content" if len(frame) < 12 else 460,
+        alt="Stores side by side: forecast, last year, size, accuracy and bias",
+    )
 
 
-def _line(row: OverviewRow) -> dict[str, Any]:
+def _line(row: OverviewRow, horizon: int) -> dict[str, Any]:
     score = row.score or {}
     naives = [v for n, v in score.items() if n.startswith("wmae:") and v]
     own = score.get("wmae")
@@ -87,8 +108,8 @@ def _line(row: OverviewRow) -> dict[str, Any]:
         "Department": row.dept or None,
         "Type": row.type,
         "Size": row.size,
-        "Forecast": row.forecast,
-        "Last year": row.last_year,
+        _forecast(horizon): row.forecast,
+        _YEAR_BEFORE: row.last_year,
         "Change, %": None if row.change is None else 100.0 * row.change,
         "Mean error": own,
         "Error, % of sales": None if score.get("wape") is None else 100.0 * (score["wape"] or 0.0),
@@ -100,7 +121,7 @@ def _line(row: OverviewRow) -> dict[str, Any]:
 
 def _season(around: Around, names: Sequence[str], words: Words) -> None:
     st.header("Season", anchor=False)
-    rows, missing = [], []
+    rows, missing, told = [], [], []
     for name in names:
         shape = season_of(around.history.y[name])
         if shape[0] is None:
@@ -108,6 +129,12 @@ def _season(around: Around, names: Sequence[str], words: Words) -> None:
             continue
         days = around.history.ds[-_YEAR:]
         called = f"Store {name}" if name.isdecimal() else name
+        seen = sorted((v, words.day(ds)) for ds, v in zip(days, shape, strict=True) if v is not None)
+        (low, least), (high, most) = seen[0], seen[-1]
+        told.append(
+            f"{called} highest {words.percent(high - 1.0, sign=True)} in the week of {most}, "
+            f"lowest {words.percent(low - 1.0, sign=True)} in the week of {least}"
+        )
         for ds, value in zip(days, shape, strict=True):
             if value is not None:
                 text = words.percent(value - 1.0, sign=True)
@@ -116,12 +143,24 @@ def _season(around: Around, names: Sequence[str], words: Words) -> None:
         figures.lines(
             rows,
             percent=True,
-            alt=f"Season of {plural(len(names) - len(missing), 'store')}: each week against the year's mean",
+            alt=f"Season of {plural(len(told), 'store')}, each week against the mean week: {'; '.join(told)}",
         )
         st.caption(
             "Each week of the year against the store's own mean week, from the last one or two whole years: "
             "100 % is the mean."
         )
+        with st.expander("The same as a table"):
+            table = pd.DataFrame(rows).pivot(index="ds", columns="series", values="value") * 100.0
+            frame = table.rename(columns=lambda name: f"{name}, %").rename_axis("Week").reset_index()
+            frame["Week"] = pd.to_datetime(frame["Week"])
+            show_table(
+                frame,
+                column_config={
+                    "Week": st.column_config.DateColumn("Week", format="localized"),
+                    **number_columns([name for name in frame.columns if name != "Week"], decimals=1),
+                },
+                alt="Season: each week of the year against the mean week, in percent",
+            )
     for name in missing:
         st.caption(f"{name} has no whole year yet.")
 
@@ -132,6 +171,8 @@ def _rank(
     title: str,
     says: str,
     words: Words,
+    *,
+    sign: bool = True,
 ) -> None:
     known = [(r, v) for r in rows if (v := value(r)) is not None]
     st.header(title, anchor=False)
@@ -143,7 +184,7 @@ def _rank(
         (
             f"Store {r.unique_id}" if r.unique_id.isdecimal() else r.unique_id,
             100.0 * v,
-            words.percent(v, sign=True),
+            words.percent(v, sign=sign),
         )
         for r, v in sorted(known, key=lambda pair: -pair[1])
     ]
@@ -161,7 +202,8 @@ def show(visitor: Visitor) -> None:
     items = source.series(client)
     hierarchical = any(item.dept for item in items)
     by: By = "store" if hierarchical else "series"
-    found = source.overview(client, "store", 13)
+    horizon = usual_horizon(client)
+    found = source.overview(client, "store", horizon)
     names = [row.unique_id for row in found.rows]
     kinds = sorted({row.type for row in found.rows if row.type})
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -189,22 +231,36 @@ def show(visitor: Visitor) -> None:
     if not rows:
         empty("Nothing is chosen", f"Choose up to {_MOST} stores above to see them side by side.")
     else:
-        around = source.around(client, chosen, by, 13, 2 * _YEAR)
+        around = source.around(client, chosen, by, horizon, 2 * _YEAR)
         _season(around, chosen, words)
-        left, right = st.columns(2, gap="large")
-        with left:
+        one, two, three = st.columns(3, gap="medium")
+        with one:
             _rank(
-                rows, lambda r: r.change, "Growth", "Forecast of the next quarter against last year.", words
+                rows,
+                lambda r: r.change,
+                "Growth",
+                f"Forecast of the next {plural(horizon, 'week')} against last year.",
+                words,
             )
-        with right:
+        with two:
+            _rank(
+                rows,
+                lambda r: (r.score or {}).get("wape"),
+                "Error",
+                "Of what was sold, back-test.",
+                words,
+                sign=False,
+            )
+        with three:
             _rank(
                 rows,
                 lambda r: (r.score or {}).get("bias"),
                 "Bias",
-                "What the back-test forecast too much (right) or too little (left), of what was sold.",
+                "Too much (right) or too little (left), back-test.",
                 words,
             )
-    _group(found.rows, words, "Stores")
+    _group({k: [r for r in found.rows if r.type == k] for k in kinds}, "Type", words, horizon)
+    _group(_by_size(found.rows), "Size", words, horizon)
     st.header("All stores", anchor=False)
     st.caption("A click on a column's name sorts by it.")
-    _show([_line(row) for row in found.rows if row.unique_id in names], words)
+    _show([_line(row, horizon) for row in found.rows if row.unique_id in names], words, horizon)

@@ -14,9 +14,17 @@ from storecast.webapp.answers import Around, By, Forecasts, SeriesItem
 from storecast.webapp.client import Client
 from storecast.webapp.frame import Visitor, empty, heading
 from storecast.webapp.moved import show_moved
-from storecast.webapp.parts import band_names, choose_horizon, money_columns, save_buttons, series_name
+from storecast.webapp.parts import (
+    band_names,
+    choose_horizon,
+    money_columns,
+    save_buttons,
+    series_name,
+    show_table,
+)
 from storecast.webapp.planners import OVERRIDE, add_columns, show_planners
-from storecast.webapp.records import Backtests
+from storecast.webapp.proof import show_record
+from storecast.webapp.records import Backtests, scores_of
 from storecast.webapp.words import Words
 
 __all__ = ["show"]
@@ -31,15 +39,7 @@ _BY: dict[By, str] = {"series": "Departments", "store": "Stores", "total": "All 
 def _choose_by(hierarchical: bool) -> By:
     options: list[By] = ["store", "series", "total"] if hierarchical else ["series", "total"]
     names = _BY if hierarchical else {**_BY, "series": "Stores"}
-    return address.choose(
-        "Look at",
-        "by",
-        options,
-        options[0],
-        widget=st.segmented_control,
-        required=True,
-        format_func=lambda by: names[by],
-    )
+    return address.choose_titled("Look at", "by", names, options)
 
 
 def _choose_series(by: By, items: Sequence[SeriesItem], known: dict[str, SeriesItem]) -> list[str]:
@@ -98,17 +98,19 @@ def _draw(
                 st.markdown(f"**{title}**")
                 rows = charts.rows_of(found, around, name)
                 charts.forecast(rows, around.calendar, words, title, height=240)
-    marks = " Diamonds are numbers that planners changed." if found.overrides else ""
-    st.caption(
-        "Triangles mark weeks with a holiday; the dashed upright line is the last week that is known." + marks
-    )
+    st.caption(charts.marks_words(found))
     for name in names:
         if note := found.notes.get(name):
             st.info(f"{series_name(name, by, known)}: {note}", icon=":material/info:")
 
 
 def _why(
-    visitor: Visitor, names: Sequence[str], by: By, found: Forecasts, known: dict[str, SeriesItem]
+    visitor: Visitor,
+    names: Sequence[str],
+    by: By,
+    found: Forecasts,
+    around: Around,
+    known: dict[str, SeriesItem],
 ) -> tuple[str, str]:
     """Reasons of one week, which is chosen here; of what, and which."""
     words = visitor.words
@@ -130,14 +132,29 @@ def _why(
         )
     made = source.explanations(visitor.client, name, by, len(rows)).explanations
     explained = next(e for e in made if e.ds == week)
-    reasons.show_reasons(explained, words, series_name(name, by, known))
+    year = around.ahead.last_year[name][around.ahead.ds.index(week)]
+    reasons.show_reasons(explained, words, series_name(name, by, known), year)
     return name, week
 
 
-def _trust(judged: Backtests, names: Sequence[str], by: By, levels: Sequence[float], words: Words) -> None:
+def _judged_at(judged: Backtests, by: By, known: dict[str, SeriesItem]) -> tuple[dict[str, Any], str]:
+    """Figures of the back-test at the level shown, and of what they are where that is not this level."""
+    scores, own = scores_of(judged, by)
+    single = "departments" if any(item.dept for item in known.values()) else "stores"
+    return scores, "" if own else f" of single {single}"
+
+
+def _trust(
+    judged: Backtests,
+    names: Sequence[str],
+    by: By,
+    levels: Sequence[float],
+    known: dict[str, SeriesItem],
+    words: Words,
+) -> None:
     """What bands and errors were really like, of the series itself where that is known."""
     st.header("How far to trust it", anchor=False)
-    metrics = judged.metrics
+    metrics, of = _judged_at(judged, by, known)
     if "wmae" not in metrics:
         empty("Not known", "This version was trained without a back-test: its history is too short for one.")
         return
@@ -146,16 +163,17 @@ def _trust(judged: Backtests, names: Sequence[str], by: By, levels: Sequence[flo
     for level in measured:
         held = metrics[f"coverage-{level:g}"]
         lines.append(
-            f"- Bands that promise **{level:g} %** held **{words.percent(held / 100)}** of past weeks."
+            f"- Bands that promise **{level:g} %** held **{words.percent(held / 100)}** of past weeks{of}."
         )
     asked = [f"{x:g} %" for x in levels if x not in measured]
     if asked:
         lines.append(f"- Bands of {', '.join(asked)} are made the same way; what they held was not counted.")
     own = _own_score(judged, names, by)
     if own is not None:
-        if (mine := own.get("coverage-80")) is not None:
+        if by != "total" and (mine := own.get("coverage-80")) is not None:
             lines.append(f"- Of this one alone, the 80 % bands held {words.percent(mine / 100)}.")
-        better = min(v for n, v in own.items() if n.startswith("wmae:") and v is not None)
+        naives = (v for n, v in own.items() if n.startswith("wmae:") and v is not None)
+        better = min(naives, default=0.0)
         if own.get("wmae") is not None and better > 0:
             gain = own["wmae"] / better - 1
             side = "less than" if gain < 0 else "more than"
@@ -165,13 +183,16 @@ def _trust(judged: Backtests, names: Sequence[str], by: By, levels: Sequence[flo
             )
     cutoffs = len(judged.cutoffs)
     lines.append(
-        f"- Counted on {metrics['rows']:,.0f} forecasts of weeks that were not known yet"
+        f"- Counted on {metrics['rows']:,.0f} forecasts{of}, of weeks that were not known yet"
         + (f", made at {cutoffs} points in time, up to {judged.horizon} weeks ahead." if cutoffs else ".")
     )
     st.markdown("\n".join(lines))
 
 
 def _own_score(judged: Backtests, names: Sequence[str], by: By) -> dict[str, Any] | None:
+    if by == "total":
+        scores, own = scores_of(judged, by)
+        return scores if own else None
     table = judged.tables.get("series" if by == "series" and "series" in judged.tables else "store", {})
     if len(names) != 1 or names[0] not in table.get("segment", []):
         return None
@@ -186,6 +207,7 @@ def _book(
     by: By,
     found: Forecasts,
     judged: Backtests,
+    known: dict[str, SeriesItem],
 ) -> bytes:
     """The workbook: forecasts, reasons, and what it is."""
     why: list[dict[str, Any]] = []
@@ -204,19 +226,20 @@ def _book(
         {"What": "Counted in", "Value": found.unit},
         {"What": "Logged as", "Value": found.id},
     ]
+    scores, of = _judged_at(judged, by, known)
     for level in found.levels:
-        held = judged.metrics.get(f"coverage-{level:g}")
+        held = scores.get(f"coverage-{level:g}")
         if held is not None:
-            about.append({"What": f"Bands of {level:g} % held in the back-test, %", "Value": round(held, 1)})
+            what = f"Bands of {level:g} % held in the back-test{of}, %"
+            about.append({"What": what, "Value": round(held, 1)})
     return sheets.as_xlsx({"Forecast": table, "Why": why, "About": about})
 
 
 def _show_table(table: list[dict[str, Any]], words: Words) -> None:
     frame = pd.DataFrame(table)
     dollars = [name for name in frame.columns if name not in ("Store", "Department", "Week", OVERRIDE)]
-    st.dataframe(
+    show_table(
         frame,
-        hide_index=True,
         column_config={
             **money_columns(words, dollars),
             "Week": st.column_config.DateColumn("Week", format="localized"),
@@ -250,10 +273,10 @@ def show(visitor: Visitor) -> None:
     _draw(found, around, names, by, known, words)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        name, week = _why(visitor, names, by, found, known)
+        name, week = _why(visitor, names, by, found, around, known)
         show_moved(client, name, by, week, words, series_name(name, by, known))
     with right:
-        _trust(judged, names, by, levels, words)
+        _trust(judged, names, by, levels, known, words)
     show_planners(visitor, names, by, found, known)
     st.header("The same as a table", anchor=False)
     table = _table(found, around, by, known)
@@ -263,6 +286,7 @@ def show(visitor: Visitor) -> None:
         "forecast",
         "".join(c if c.isalnum() or c in "-_" else "_" for c in file),
         lambda: sheets.as_csv(table),
-        lambda: _book(client, table, names, by, found, judged),
+        lambda: _book(client, table, names, by, found, judged, known),
     )
     _show_table(table, words)
+    show_record(client, found.id, found.model)

@@ -14,6 +14,7 @@ from storecast.webapp.entries import Inputs, Predictions
 from storecast.webapp.frame import Visitor, empty, heading
 from storecast.webapp.navigation import link
 from storecast.webapp.parts import band_names, series_name, trend
+from storecast.webapp.records import scores_of
 from storecast.webapp.words import Words, plural
 
 __all__ = ["show"]
@@ -22,6 +23,7 @@ _LEVELS = (80.0, 95.0)
 _SERIES: By = "series"
 _STORE: By = "store"
 _ALL = ""  # all departments of a store
+_AHEAD = (4, 8, 13, 26)  # weeks that the page of forecasts offers; this version may have fewer
 _FIELDS = (
     # name, label, step, format, what it is
     ("temperature", "Temperature, °F", 1.0, "%.1f", "Mean of the week in the store's region."),
@@ -54,7 +56,7 @@ def _place(visitor: Visitor) -> tuple[str, str, str]:
                 format_func=lambda d: f"Department {d}" if d else "All departments",
                 width=220,
             )
-        week = address.choose("Week that ends on", "week", weeks, weeks[0], format_func=words.day, width=220)
+        week = address.choose("Week of", "week", weeks, weeks[0], format_func=words.day, width=220)
     return store, dept, week
 
 
@@ -148,26 +150,32 @@ def _effects(
 
 
 def _answer(
-    found: Predictions, name: str, week: str, last_year: float | None, held: float | None, words: Words
+    found: Predictions, name: str, week: str, last_year: float | None, held: str, words: Words
 ) -> None:
     last = found.predictions[-1]
     point = float(last["storecast"])
     with st.container(horizontal=True):
-        change = point / last_year - 1.0 if last_year else None
+        change = point / last_year - 1.0 if last_year and last_year > 0 else None
         st.metric(
             f"{name}, week of {words.day(week)}",
             words.money(point),
-            None if change is None else f"{words.percent(change, sign=True)} against the same week last year",
+            None if change is None else f"{words.percent(change, sign=True)} against 52 weeks before",
             **trend(change),
             border=True,
         )
         for at, side in enumerate(("from", "to")):
             usual, wide = (words.money(float(last[band_names(level)[at]])) for level in _LEVELS)
             st.metric(f"80 % band, {side}", usual, f"95 %: {side} {wide}", border=True, **trend(None))
-    says = "Four times in five the sales lie within the 80 % band."
-    if held is not None:
-        says += f" In the back-test it held {words.percent(held / 100)} of past weeks."
-    st.caption(says)
+    st.caption(f"Four times in five the sales lie within the 80 % band. {held}")
+
+
+def _held(visitor: Visitor, by: By) -> str:
+    """What the 80 % band of this level was really like."""
+    scores, own = scores_of(source.backtests(visitor.client), by)
+    if (held := scores.get("coverage-80")) is None:
+        return ""
+    of = "" if own else " of single departments"
+    return f"In the back-test it held {visitor.words.percent(held / 100)} of past weeks{of}."
 
 
 def _others(found: Predictions) -> None:
@@ -178,8 +186,7 @@ def _others(found: Predictions) -> None:
     with st.expander("What would a model say that uses them?", icon=":material/help:"):
         st.markdown(
             f"Version {found.model.version} is a `{found.model.model}` model. It leaves temperature, fuel "
-            "price, consumer prices and unemployment out: nobody knows them ahead, and on weeks that it had "
-            "not seen they did not bring its forecasts nearer to the sales.\n\n"
+            "price, consumer prices and unemployment out: nobody knows them ahead.\n\n"
             "A version of trees that reads them is trained by\n\n"
             "`storecast train sales.csv --model boosting --no-promote`\n\n"
             "and judged on the same past weeks. Where it is promoted, this page shows what each input "
@@ -223,16 +230,16 @@ def show(visitor: Visitor) -> None:
     number = weeks.index(week) + 1
     year = source.around(client, [series], by, number, 1).ahead.last_year[series][-1]
     name = series_name(series, by, {item.unique_id: item} if item else {})
-    held = source.backtests(client).metrics.get("coverage-80")
-    _answer(found, name, week, year, held, words)
+    _answer(found, name, week, year, _held(visitor, by), words)
     st.header("What each input changed", anchor=False)
     _effects(found, given, usual, words)
     _others(found)
+    ahead = max((h for h in _AHEAD if h <= len(weeks)), default=_AHEAD[0])
     with st.container(horizontal=True):
-        link("forecast", "All weeks of this store", by=by, series=series, horizon="26")
+        link("forecast", "All weeks of this store", by=by, series=series, horizon=str(ahead))
         link("what-if", "What if something happened in these weeks", by=by, series=series)
     made = source.explanations(client, series, by, number).explanations
     explained = next(e for e in made if e.ds == week)
     own = explained.forecast == found.predictions[-1]["storecast"]
     st.header("Why this number" if own else "Why the forecast of this week by itself", anchor=False)
-    reasons.show_reasons(explained, words, name)
+    reasons.show_reasons(explained, words, name, year)

@@ -9,9 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from storecast.webapp import address, figures, source
+from storecast.webapp.cards import show_cards
 from storecast.webapp.frame import Visitor, empty, heading, may
+from storecast.webapp.matters import show_effects
 from storecast.webapp.moves import show_history, show_moves, show_versions
-from storecast.webapp.parts import money_columns
+from storecast.webapp.parts import money_columns, number_columns, show_table
 from storecast.webapp.records import Backtests, Models
 from storecast.webapp.trials import MARK, show_trial
 from storecast.webapp.words import Words
@@ -26,21 +28,6 @@ _KINDS = {
     "naive-growth": "last year's same week times recent growth",
 }
 _CUTS = {"store": "Store", "horizon": "Weeks ahead", "holiday": "Holiday", "type": "Type of store"}
-_INPUTS = {
-    "level": "Recent level",
-    "growth": "Growth against last year",
-    "block_growth": "Growth of all stores",
-    "residual_4": "Error of the last 4 weeks",
-    "residual_13": "Error of the last 13 weeks",
-    "store_residual": "Error of the store's other departments",
-    "volatility": "How much it swings",
-    "log_horizon": "Weeks ahead",
-    "height": "Height of the week in its year",
-    "calendar_slope": "How fast the season moves",
-    "type": "Type of store",
-    "size": "Size of store",
-}
-_SHOWN = 12
 
 
 def _card(models: Models, judged: Backtests, words: Words) -> None:
@@ -67,7 +54,7 @@ def _card(models: Models, judged: Backtests, words: Words) -> None:
             {
                 "Model": champion.model,
                 "Moved by": champion.kind,
-                "Published": champion.published_at,
+                "Published": words.day(champion.published_at),
                 "Digest": champion.digest,
             },
             border="horizontal",
@@ -165,15 +152,7 @@ def _cut(judged: Backtests, words: Words) -> None:
     known = {name: title for name, title in _CUTS.items() if judged.tables.get(name)}
     if not known:
         return
-    cut = address.choose(
-        "Against the naive forecasts, by",
-        "by",
-        list(known),
-        next(iter(known)),
-        widget=st.segmented_control,
-        required=True,
-        format_func=lambda name: known[name],
-    )
+    cut = address.choose_titled("Against the naive forecasts, by", "by", known)
     rows = []
     for row in _records(judged.tables[cut]):
         naives = _naives(row)
@@ -192,36 +171,13 @@ def _cut(judged: Backtests, words: Words) -> None:
     rows.sort(key=lambda r: -(r["Against the better, %"] or 0.0))
     frame = pd.DataFrame(rows)
     dollars = ["Mean error", *(_short(n) for n in _naives(judged.metrics))]
-    shares = {n: st.column_config.NumberColumn(n, format="%.1f") for n in frame.columns if "%" in n}
-    counts = {"Forecasts": st.column_config.NumberColumn(format="%,.0f")}
-    st.dataframe(
+    shares = number_columns([name for name in frame.columns if "%" in name], decimals=1)
+    counts = number_columns(("Forecasts",))
+    show_table(
         frame,
-        hide_index=True,
         column_config={**money_columns(words, dollars), **shares, **counts},
         alt=f"Mean error of this model and the naive forecasts by {known[cut].lower()}, the weakest first",
     )
-
-
-def _importance(judged: Backtests, words: Words) -> None:
-    st.header("What matters in its boosting part", anchor=False)
-    if not judged.importance or judged.boosting_weight == 0.0:
-        empty(
-            "It has none",
-            "This version's forecasts are not corrected by trees: its kind of model has none, its history is "
-            "too short for them, or what they learnt earned no weight.",
-        )
-        return
-    st.caption(
-        f"Its trees correct the forecast; {words.percent(judged.boosting_weight, decimals=0)} of what they "
-        "say is applied, as much as they earned on weeks they had not seen. The bars: what each input earned."
-    )
-    steps = [
-        (_INPUTS.get(name, name.replace("_", " ")), 100.0 * share, words.percent(share))
-        for name, share in list(judged.importance.items())[:_SHOWN]
-        if share >= 0.0005
-    ]
-    alt = "; ".join(f"{name} {text}" for name, _, text in steps)
-    figures.changes(steps, Words(str(words.locale), "%"), alt=f"Importance of inputs: {alt}")
 
 
 def show(visitor: Visitor) -> None:
@@ -241,7 +197,8 @@ def show(visitor: Visitor) -> None:
             st.markdown("**What the bands held, by weeks ahead**")
             _coverage(judged)
         _cut(judged, words)
-    _importance(judged, words)
+    show_effects(client, words)
+    show_cards(client)
     st.header("Versions", anchor=False)
     versions = client.versions()
     show_versions(versions, models, words)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from storecast.webapp import navigation
+from storecast.webapp import address, navigation
 from storecast.webapp.answers import Readiness
 from storecast.webapp.client import Client
 from storecast.webapp.frame import Visitor, empty, heading, tell
-from storecast.webapp.parts import money_columns
+from storecast.webapp.parts import money_columns, number_columns, show_table
 from storecast.webapp.records import Accuracy, Status
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words, plural
@@ -37,6 +37,7 @@ _VERDICTS = {
 }
 _BY = {"horizon": "Weeks ahead", "store": "Store", "version": "Version"}
 _SHOWN = 10  # alarms
+_ERROR = "Mean error, all weeks alike"  # the back-test's counts holiday weeks five times
 _CHECKS = {
     "champion": ("A version serves", "No version serves"),
     "log": ("Answers are written to the log", "Answers cannot be written to the log"),
@@ -60,20 +61,20 @@ def _accuracy(found: Accuracy, words: Words) -> None:
         empty(
             "No actuals yet",
             f"This version forecasts the weeks after {words.day(found.cutoff)}. As soon as their true sales "
-            "are uploaded (`POST /v1/actuals`), its errors and what its bands held are shown here, beside "
-            "the naive forecast's. Until then its back-test, on the page Model, is what is known.",
+            "are handed in (`storecast actuals FILE`), its errors and what its bands held are shown here, "
+            "beside the naive forecast's. Until then its back-test, on the page Model, is what is known.",
         )
         return
     error, naive = figures["error"] or 0.0, figures["naive_error"] or 0.0
     weeks = plural(len(found.weeks), "week")
     st.caption(
         f"{plural(int(figures['rows'] or 0), 'forecast')} of {weeks} after {words.day(found.cutoff)}, which "
-        "this version had not seen, against the sales uploaded since."
+        "this version had not seen, against the sales that came since."
     )
     with st.container(horizontal=True):
-        st.metric("Mean error", words.money(error), border=True)
+        st.metric(_ERROR, words.money(error), border=True)
         st.metric(
-            "Naive forecast's",
+            "Error of last year's same week times recent growth",
             words.money(naive),
             words.delta(error / naive - 1.0, "with this version") if naive else None,
             delta_color="inverse",
@@ -92,20 +93,19 @@ def _accuracy(found: Accuracy, words: Words) -> None:
                 "Week": pd.Timestamp(week["ds"]),
                 "Sold": week["sold"],
                 "Forecast": week["forecast"],
-                "Mean error": week["error"],
-                "Naive's": week["naive_error"],
+                _ERROR: week["error"],
+                "Naive x growth's": week["naive_error"],
                 "80 % band held, %": week["coverage-80"],
             }
             for week in found.weeks
         ]
     )
-    st.dataframe(
+    show_table(
         frame,
-        hide_index=True,
         column_config={
-            **money_columns(words, ("Sold", "Forecast", "Mean error", "Naive's")),
+            **money_columns(words, ("Sold", "Forecast", _ERROR, "Naive x growth's")),
             "Week": st.column_config.DateColumn("Week", format="localized"),
-            "80 % band held, %": st.column_config.NumberColumn(format="%.1f"),
+            **number_columns(("80 % band held, %",), decimals=1),
         },
         alt="Sales and forecasts by week, with errors",
     )
@@ -120,10 +120,19 @@ def _what_to_do(status: Status, words: Words) -> None:
             "what is to be done.",
         )
         return
-    icon, say = _VERDICTS[status.verdict or "nothing"]
-    say(status.next, icon=icon)
+    serves = status.model.version
+    if status.version != serves:
+        st.info(
+            f"Version {serves} serves since the last look, which was at version {status.version}: what it "
+            "said may be done. `storecast monitor` looks again.",
+            icon=":material/history:",
+        )
+        st.markdown(f"Said then: {words.dated(status.next)}")
+    else:
+        icon, say = _VERDICTS[status.verdict or "nothing"]
+        say(words.dated(status.next), icon=icon)
     if status.reasons:
-        st.markdown("\n".join(f"- {reason['what']}" for reason in status.reasons))
+        st.markdown("\n".join(f"- {words.dated(reason['what'])}" for reason in status.reasons))
     st.caption(f"Looked at on {words.day(status.looked_at)}.")
 
 
@@ -134,10 +143,7 @@ def _since_go_live(client: Client, found: Mapping[str, float | None], words: Wor
         f"{plural(int(found['rows'] or 0), 'forecast')} that people were given and whose sales are known, "
         "each counted once, whichever version gave it; as counted when somebody looked last."
     )
-    by = st.segmented_control(
-        "By", list(_BY), default="horizon", format_func=lambda kind: _BY[kind], label_visibility="collapsed"
-    )
-    kind = by or "horizon"
+    kind = address.choose_titled("By", "by", _BY)
     frame = pd.DataFrame(
         [
             {
@@ -153,16 +159,12 @@ def _since_go_live(client: Client, found: Mapping[str, float | None], words: Wor
             for group in client.accuracy(kind).groups
         ]
     )
-    st.dataframe(
+    show_table(
         frame,
-        hide_index=True,
         column_config={
             **money_columns(words, ("Mean error", "Naive's", "Value added")),
-            "Forecasts": st.column_config.NumberColumn(format="localized"),
-            **{
-                name: st.column_config.NumberColumn(format="%.1f")
-                for name in ("Bias, %", "80 % band held, %", "95 % band held, %")
-            },
+            **number_columns(("Forecasts",)),
+            **number_columns(("Bias, %", "80 % band held, %", "95 % band held, %"), decimals=1),
         },
         alt=f"Live accuracy by {_BY[kind].lower()}",
     )
@@ -172,21 +174,21 @@ def _points(share: float | None) -> float | None:
     return None if share is None else 100.0 * share
 
 
-def _drift(status: Status) -> None:
+def _drift(status: Status, words: Words) -> None:
     st.header("Drift", anchor=False)
     found = status.drift
     if found is None:
-        empty("Not measured yet", status.no_drift)
+        empty("Not measured yet", words.dated(status.no_drift))
         return
     active = [alarm for alarm in found["alarms"] if alarm["active"]]
-    weeks = f"weeks {found['first_week']} to {found['last_week']}"
+    weeks = f"the weeks of {words.day(found['first_week'])} to {words.day(found['last_week'])}"
     if not active:
         st.success(
             f"None: sales of {weeks} look like those of the same weeks in earlier years.",
             icon=":material/check_circle:",
         )
     for alarm in active[:_SHOWN]:
-        st.warning(f"{alarm['sentence']} {alarm['remedy']}", icon=":material/warning:")
+        st.warning(words.dated(f"{alarm['sentence']} {alarm['remedy']}"), icon=":material/warning:")
     if len(active) > _SHOWN:
         st.caption(f"And {len(active) - _SHOWN} more; `storecast monitor` lists them all.")
     st.caption(f"{plural(found['series'], 'series', 'series')} looked at in {weeks}.")
@@ -261,7 +263,7 @@ def show(visitor: Visitor) -> None:
     _what_to_do(status, words)
     if status.live is not None:
         _since_go_live(client, status.live, words)
-    _drift(status)
+    _drift(status, words)
     text = client.metrics()
     _usage(text)
     _health(client.readiness(), text)

@@ -199,15 +199,7 @@ def show(visitor: Visitor) -> None:
     """Draw the page."""
     client, words = visitor.client, visitor.words
     heading("Upload", "Files of your own. They change nothing for others, nor the version that serves.")
-    what = address.choose(
-        "What is in the file",
-        "what",
-        list(_WHAT),
-        "sales",
-        widget=st.segmented_control,
-        required=True,
-        format_func=lambda x: _WHAT[x],
-    )
+    what = address.choose_titled("What is in the file", "what", _WHAT, default="sales")
     if what == "rows":
         _predict(visitor)
         return

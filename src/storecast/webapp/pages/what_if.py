@@ -15,7 +15,7 @@ from storecast.webapp.changes import EVENTS, INPUTS, Change, to_what_if
 from storecast.webapp.client import Client
 from storecast.webapp.entries import Effect, WhatIf
 from storecast.webapp.frame import Visitor, empty, heading
-from storecast.webapp.parts import choose_horizon, money_columns, save_buttons, series_name, trend
+from storecast.webapp.parts import choose_horizon, money_columns, save_buttons, series_name, show_table, trend
 from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words
 
@@ -30,15 +30,7 @@ def _choose(items: Sequence[SeriesItem], known: dict[str, SeriesItem]) -> tuple[
     departments = any(item.dept for item in items)
     options: list[By] = ["store", "series", "total"] if departments else ["series", "total"]
     names = _BY if departments else {**_BY, "series": "A store"}
-    by: By = address.choose(
-        "Of",
-        "by",
-        options,
-        options[0],
-        widget=st.segmented_control,
-        required=True,
-        format_func=lambda option: names[option],
-    )
+    by: By = address.choose_titled("Of", "by", names, options)
     if by == "total":
         return by, "total"
     of = [i.unique_id for i in items] if by == "series" else list(dict.fromkeys(i.store for i in items))
@@ -88,7 +80,7 @@ def _effects(effects: Sequence[Effect], words: Words) -> None:
     if any(effect.text.startswith("$0, not used") for effect in effects):
         st.caption(
             "Inputs that this model does not use change nothing in it. A version trained with "
-            "`storecast train --model boosting` uses them."
+            "`storecast train DATA --model boosting` uses them."
         )
 
 
@@ -135,12 +127,10 @@ def _files(
         lambda: sheets.as_xlsx({"What if": table, "Entered": entered, "Effects": did}),
     )
     frame = pd.DataFrame(table)
-    st.dataframe(
+    show_table(
         frame,
-        hide_index=True,
         column_config={
             **money_columns(words, [name for name in frame.columns if name != "Week"]),
-            **money_columns(words, ["Difference"], cents=True),  # which may be negative
             "Week": st.column_config.DateColumn("Week", format="localized"),
         },
         alt="Forecast, what-if and their difference, one row a week",
@@ -157,7 +147,7 @@ def show(visitor: Visitor) -> None:
     opened = saved.opened(client, weeks)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by, name = _choose(items, known)
-        horizon = min(choose_horizon(), len(weeks))
+        horizon = choose_horizon()
 
     def usual(kind: str, week: str) -> float | None:
         if by == "total" or kind.startswith("markdown"):
@@ -172,7 +162,7 @@ def show(visitor: Visitor) -> None:
     st.header("Changes", anchor=False)
     changes = editor.edit(weeks, usual, words, open_=opened is not None)
     asked = to_what_if(name, by, horizon, changes, weeks)
-    saved.keep(visitor, opened, asked, weeks, changed=bool(changes))
+    saved.keep(visitor, opened, asked, weeks, known, changed=bool(changes))
     title = series_name(name, by, known)
     if not changes:
         empty(
