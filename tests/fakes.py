@@ -87,6 +87,10 @@ class FakeRegistry:
         self._challengers[name] = version.version
         return self._seen(version)
 
+    def describe(self, name: str, version: int, text: str, files: Mapping[str, bytes]) -> None:
+        run = self.runs[name, self._find(name, version)[0].version]
+        self.runs[name, version] = {**run, "description": text, "files": {**run["files"], **files}}
+
     def versions(self, name: str) -> list[ModelVersion]:
         return [self._seen(version) for version, _ in reversed(self._versions.get(name, []))]
 

@@ -12,11 +12,13 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-__all__ = ["Answer", "Load", "Question", "ask_once", "begin", "mixed"]
+__all__ = ["Answer", "Load", "Question", "ask_once", "begin", "mixed", "when_entered"]
 
+_Logged = TypeVar("_Logged", bound=Mapping[str, object])
 _SECONDS = 30.0  # until an answer is given up
 
 
@@ -57,8 +59,26 @@ def mixed(series: Sequence[str], weeks: Sequence[str]) -> list[Question]:
     return [*questions * 3, bulk, Question("/v1/what-if", json.dumps(what_if).encode())]
 
 
+def when_entered(answered: Sequence[str], logged: Callable[[], _Logged]) -> _Logged:
+    """``logged()``, by request, once it has every request that was ``answered``.
+
+    What a database does not take for seconds, because its disk stalls, is answered from a spool; and the
+    spool is entered when the database is back, which may be after the last answer.
+    """
+    deadline = time.monotonic() + _SECONDS
+    while missing := set(answered) - (found := logged()).keys():
+        assert time.monotonic() < deadline, f"answered and not in the log: {sorted(missing)}"
+        time.sleep(0.1)
+    return found
+
+
 async def _read(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    return await _read_rest(reader, await reader.readuntil(b"\r\n\r\n"))
+
+
+async def _read_rest(reader: asyncio.StreamReader, first: bytes) -> tuple[int, dict[str, str], bytes]:
+    """The answer whose head is ``first``."""
+    head = first.decode("latin-1").split("\r\n")
     headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:-2])}
     status = int(head[0].split(" ", 2)[1])
     if "content-length" in headers:
@@ -101,13 +121,19 @@ async def begin(port: int, question: Question) -> Callable[[], Awaitable[Answer]
     return rest
 
 
+class _CrossedError(Exception):
+    """A question crossed the end of a connection that was idle."""
+
+
 @dataclass
 class Load:
     """``connections`` that ask ``questions`` in turn until the block ends; ``pause`` seconds between two.
 
     ``answered``: per connection the ids of requests answered with 200, in their order; ``refused``: other
     answers; ``broken``: requests that were sent and whose answer never came whole; ``seconds``: the longest
-    answer. A connection that is lost is made again. ``tls``: what a connection over TLS trusts.
+    answer. A connection that is lost is made again. ``tls``: what a connection over TLS trusts. With
+    ``looks`` it does what clients with a pool do: one that was ended while nothing was asked on it is not
+    asked, and a GET that crossed such an end is asked again on a new one (RFC 9112, 9.3.1), once.
     """
 
     port: int
@@ -121,6 +147,7 @@ class Load:
     seconds: float = 0.0
     check: Callable[[Answer], None] | None = None
     tls: ssl.SSLContext | None = None
+    looks: bool = False
     failures: list[BaseException] = field(default_factory=list)
 
     def __enter__(self) -> Load:
@@ -162,10 +189,17 @@ class Load:
                 await asyncio.sleep(0.05)
                 continue
             try:
+                used = False
                 while not self._ending.is_set():
-                    number += 1
-                    question = self.questions[number % len(self.questions)]
-                    if not await self._ask(k, question, reader, writer):
+                    if self.looks and reader.at_eof():
+                        break
+                    question = self.questions[(number + 1) % len(self.questions)]
+                    try:
+                        again = await self._ask(k, question, reader, writer, idle=used and self.looks)
+                    except _CrossedError:
+                        break
+                    number, used = number + 1, True
+                    if not again:
                         break
                     await asyncio.sleep(self.pause)
             finally:
@@ -173,14 +207,27 @@ class Load:
                 (writer.transport.abort if self.tls else writer.close)()
 
     async def _ask(
-        self, k: int, question: Question, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        k: int,
+        question: Question,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        idle: bool,
     ) -> bool:
-        """Whether the connection may be used again."""
+        """Whether the connection may be used again. Raises where it may have been ended before the question
+        came, because it was ``idle``."""
         request, began = uuid.uuid4().hex, time.monotonic()
         try:
             async with asyncio.timeout(_SECONDS):
                 writer.write(question.as_bytes(request, self.headers))
-                answer = Answer(request, *await _read(reader), time.monotonic() - began)
+                try:
+                    head = await reader.readuntil(b"\r\n\r\n")
+                except (ConnectionError, asyncio.IncompleteReadError) as error:
+                    if idle and not question.body and not getattr(error, "partial", b""):
+                        raise _CrossedError from error
+                    raise
+                answer = Answer(request, *await _read_rest(reader, head), time.monotonic() - began)
         except (OSError, EOFError, TimeoutError) as error:
             self.broken[type(error).__name__] += 1
             return False

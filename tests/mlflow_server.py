@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from storecast.ports import ArtifactContent
+from tests.certificates import Issued
 
 __all__ = ["free_port", "small_content", "tracking_server"]
 
@@ -36,13 +38,18 @@ def small_content(number: float = 1.0) -> ArtifactContent:
 
 
 @contextmanager
-def tracking_server(folder: Path) -> Iterator[str]:
-    """Start a server that keeps everything under ``folder``; yields its URL and ends it again."""
+def tracking_server(
+    folder: Path, database: str = "", artifacts: str = "", issued: Issued | None = None
+) -> Iterator[str]:
+    """Start a server that keeps everything under ``folder``, or its runs and versions in ``database``, their
+    files in ``artifacts``; yields its URL and ends it again. With ``issued`` it answers over TLS alone."""
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"{'https' if issued else 'http'}://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--workers", "1"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
+    command += ["--backend-store-uri", database or f"sqlite:///{folder}/server.db", "--workers", "1"]
+    command += ["--artifacts-destination", artifacts or str(folder / "artifacts")]
+    if issued is not None:
+        command += ["--uvicorn-opts", f"--ssl-certfile {issued.certificate} --ssl-keyfile {issued.key}"]
     quiet = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
@@ -70,7 +77,8 @@ def _await_answer(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
         if server.poll() is not None:
             break
         try:
-            urllib.request.urlopen(f"{url}/health", timeout=2).close()
+            anybody = ssl._create_unverified_context()
+            urllib.request.urlopen(f"{url}/health", timeout=2, context=anybody).close()
         except OSError:
             time.sleep(0.2)
         else:

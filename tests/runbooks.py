@@ -1,7 +1,8 @@
 """Runbooks as tests read them: their parts, and the commands in their blocks.
 
-A block marked ``sh run`` is run as it stands; of any other ``sh`` block each line is looked up: a command of
-storecast with its options, a target of make, or another program's.
+Each ``sh`` block is run by ``tests/e2e/test_runbooks_run.py``, one marked ``sh run`` as it stands, in others
+ids and the like are examples. Of each line is looked up that there is such a command with its options, or
+target of make.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ def runbooks() -> list[Path]:
     return sorted(path for path in (ROOT / "docs" / "runbooks").rglob("*.md") if path.name != "README.md")
 
 
-def blocks(path: Path, *, run: bool) -> list[str]:
-    """The commands of a runbook: those that are run, or the others."""
+def blocks(path: Path) -> list[str]:
+    """The commands of a runbook, block by block."""
     found = re.findall(
         r"^```sh( run)?\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
-    return [text for marked, text in found if bool(marked) == run]
+    return [text for _, text in found]
 
 
 def check_line(line: str) -> None:

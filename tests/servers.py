@@ -8,10 +8,12 @@ package.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -22,8 +24,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import redis as redis_client
 
+from tests.certificates import Issued
 from tests.mlflow_server import free_port
 from tests.needs import require
 
@@ -107,12 +109,23 @@ class Server:
 
 
 class Postgres(Server):
-    """PostgreSQL that trusts everybody on the loopback interface."""
+    """PostgreSQL that trusts everybody on the loopback interface; with ``issued``, by TLS alone."""
 
-    def __init__(self, folder: Path, programs: Path, options: dict[str, object]) -> None:
+    def __init__(
+        self, folder: Path, programs: Path, options: dict[str, object], issued: Issued | None = None
+    ) -> None:
         self.port = free_port()
         command = [str(programs / "postgres"), "-D", str(folder / "data"), "-k", str(folder)]
         command += ["-c", "fsync=off"]  # servers are killed in tests, machines are not
+        if issued is not None:
+            (folder / "hba").write_text("hostssl all all 127.0.0.1/32 trust\n")
+            command += ["-c", "ssl=on", "-c", f"hba_file={folder / 'hba'}"]
+            for setting, file in zip(("ssl_cert_file", "ssl_key_file"), issued, strict=True):
+                shutil.copyfile(file, place := folder / file.name)
+                place.chmod(0o600)
+                if options:
+                    os.chown(place, int(str(options["user"])), int(str(options["group"])))
+                command += ["-c", f"{setting}={place}"]
         super().__init__(folder, [*command, "-h", "127.0.0.1", "-p", str(self.port)], **options)
 
     def url(self, database: str = "postgres") -> str:
@@ -143,7 +156,7 @@ def _programs() -> Path:
 
 
 @contextmanager
-def postgres_server() -> Iterator[Postgres]:
+def postgres_server(issued: Issued | None = None) -> Iterator[Postgres]:
     """A new PostgreSQL server; it refuses to run as root, who lends it to the user ``postgres``."""
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="storecast-postgres-"))  # not below pytest's: root's alone
@@ -152,7 +165,7 @@ def postgres_server() -> Iterator[Postgres]:
         user = pwd.getpwnam("postgres")
         os.chown(folder, user.pw_uid, user.pw_gid)
         options = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    server = Postgres(folder, programs, options)
+    server = Postgres(folder, programs, options, issued)
     try:
         command = [programs / "initdb", "-D", folder / "data", "--no-sync", "--locale=C", "-E", "UTF8"]
         subprocess.run(
@@ -170,26 +183,38 @@ def postgres_server() -> Iterator[Postgres]:
 
 
 class Redis(Server):
-    """Redis that keeps nothing on disk."""
+    """Redis that keeps nothing on disk; with ``issued``, by TLS alone, and with ``password`` for one user,
+    ``storecast``, alone."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        command = [str(require("redis-server", "redis-server")), "--port", str(self.port), "--save", ""]
-        super().__init__(folder, [*command, "--bind", "127.0.0.1", "--dir", str(folder)])
+    def __init__(
+        self, folder: Path, issued: Issued | None = None, password: str = "", *, port: int | None = None
+    ) -> None:
+        self.port = port or free_port()
+        scheme, user = "rediss" if issued else "redis", f"storecast:{password}@" if password else ""
+        self.url = f"{scheme}://{user}127.0.0.1:{self.port}/0"
+        command = [str(require("redis-server", "redis-server")), "--save", "", "--bind", "127.0.0.1"]
+        command += ["--port", "0" if issued else str(self.port)]
+        if issued is not None:
+            command += ["--tls-port", str(self.port), "--tls-auth-clients", "no"]
+            for setting, file in zip(("cert", "key"), issued, strict=True):
+                command += [f"--tls-{setting}-file", str(file)]
+        if password:
+            hashed = hashlib.sha256(password.encode()).hexdigest()
+            allowed = f"user storecast on #{hashed} ~storecast:* +@all"
+            (folder / "users").write_text(f"user default off\n{allowed}\n")
+            command += ["--aclfile", str(folder / "users")]
+        super().__init__(folder, [*command, "--dir", str(folder)])
 
     def answers(self) -> bool:
-        with redis_client.Redis(port=self.port, socket_timeout=2) as client:
-            try:
-                return bool(client.ping())
-            except redis_client.RedisError:
-                return False
+        with socket.socket() as probe:
+            probe.settimeout(2)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[Redis]:
+def redis_server(folder: Path, issued: Issued | None = None, password: str = "") -> Iterator[Redis]:
     """A new Redis server with its log in ``folder``."""
-    server = Redis(folder)
+    server = Redis(folder, issued, password)
     try:
         server.start()
         yield server

@@ -86,6 +86,7 @@ SOUND = {
     "cli.py": "import storecast.wiring.batch",
     "settings.py": "import storecast.errors",
     "errors.py": "",
+    "formulas.py": "",
     "ports.py": TYPED + "import storecast.forecasting.panel",
     "wiring/serving.py": "import storecast.service.app\nimport storecast.stores.files",
     "wiring/batch.py": "import mlflow\nimport storecast.jobs.train\nimport storecast.stores.files",

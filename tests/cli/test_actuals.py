@@ -74,6 +74,15 @@ def test_weeks_of_another_grid_are_refused(home: Path, tmp_path: Path) -> None:
     assert stored(home) == {}
 
 
+def test_weeks_long_after_the_forecasts_are_refused(home: Path, tmp_path: Path) -> None:
+    """A slip in the year is told with the last week that is forecast, and nothing is stored."""
+    done = call("actuals", week(tmp_path / "week.csv", {"1": 1.0}, "2112-11-04"))
+    assert done.code == 1
+    assert "2112-11-04" in done.err
+    assert "weeks up to 201" in done.err
+    assert stored(home) == {}
+
+
 def test_a_date_that_may_be_two_is_refused(home: Path, tmp_path: Path) -> None:
     """Of one week alone the order of day and month cannot always be told: it is asked for."""
     path = week(tmp_path / "week.csv", {"1": 1.0}, "04-01-2013")

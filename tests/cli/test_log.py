@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,34 @@ def test_the_log_is_exported(logged: list[str], tmp_path: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert "3 answers with 6 forecasts" in done.out
     assert _exported(some) == logged[4:7]
+
+
+def test_the_log_is_exported_by_pseudonyms(
+    logged: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a key it is refused and nothing is written; with one the same series has the same pseudonym in
+    every export, and whose they are is told only where that is asked for, in a new file."""
+    done = call("log", "export", tmp_path / "a", "--pseudonyms")
+    assert (done.code, (tmp_path / "a").exists()) == (1, False)
+    assert "STORECAST_PSEUDONYM_KEY_FILE" in done.err
+    assert call("log", "export", tmp_path / "a", "--mapping", tmp_path / "whose.csv").code == 2
+    (tmp_path / "key").write_text("5a" * 32)
+    monkeypatch.setenv("STORECAST_PSEUDONYM_KEY_FILE", str(tmp_path / "key"))
+    for name in ("a", "b"):
+        assert call("log", "export", tmp_path / name, "--pseudonyms").code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "home", "key"]
+    first, second = (parquet.read_table(tmp_path / name / "rows.parquet").to_pylist() for name in "ab")
+    assert first == second
+    plain = call("log", "export", tmp_path / "c", "--pseudonyms", "--mapping", tmp_path / "whose.csv")
+    assert "keep it from who gets the rest" in plain.out
+    with open(tmp_path / "whose.csv", newline="") as file:
+        names = {row["pseudonym"]: row["name"] for row in csv.DictReader(file)}
+    series = [row["unique_id"] for row in first[::2]]
+    assert ["_".join(names[part] for part in key.split("_")) for key in series] == [
+        f"{ago}_1" for ago in range(9, -1, -1)
+    ]
+    again = call("log", "export", tmp_path / "d", "--pseudonyms", "--mapping", tmp_path / "whose.csv")
+    assert (again.code, (tmp_path / "d").exists()) == (1, False)
 
 
 def test_old_answers_are_removed(logged: list[str], tmp_path: Path) -> None:

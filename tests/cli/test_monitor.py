@@ -137,6 +137,28 @@ def test_what_is_due_is_done_when_asked(home: Path, whole: str) -> None:
     assert "new-data" not in [reason["kind"] for reason in after["reasons"]]
 
 
+def test_training_again_keeps_what_the_champion_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its settings, its country's calendar and its events, none of which is given with --retrain."""
+    monkeypatch.setenv("STORECAST_HOME", str(tmp_path / "home"))
+    events = tmp_path / "events.csv"
+    events.write_text("kind,series,first_week,last_week\nclosure,2,2011-03-04,2011-03-25\n")
+    known = write(tmp_path / "known.csv", noisy()[:-27])
+    options = ("--model", "aligned", "--horizon", 13, "--seed", 4, "--country", "DE", "--events", events)
+    assert call("train", known, *options).code == 0
+    found = call("monitor", write(tmp_path / "whole.csv", noisy()), "--retrain", "--json").json()
+    assert (found["verdict"], found["done"]["action"]) == ("retrain", "train")
+    registry = batch.registry(Settings(home=tmp_path / "home"))
+    before, after = (registry.load("storecast", found[at]["version"]).meta for at in ("model", "done"))
+    german = {day for days in after["calendar"]["dates"].values() for day in days}
+    assert "2012-10-03" in german
+    assert (after["calendar"], after["events"]) == (before["calendar"], before["events"])
+    # The naive served, for want of weeks to beat it; it is the model asked for that is tried again, and wins.
+    assert (before["config"]["model"], after["config"]["model"]) == ("seasonal-naive", "aligned")
+    assert {**after["config"], "model": ""} == {**before["config"], "model": ""}
+
+
 def test_sales_in_another_unit_are_not_learnt_from(home: Path, tmp_path: Path) -> None:
     """Dollars for thousands: the data come first, and --retrain does nothing."""
     path = write(tmp_path / "dollars.csv", noisy()[-52 : -52 + NEWS] * 1000.0, first="2012-12-21")

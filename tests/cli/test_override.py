@@ -53,8 +53,10 @@ def test_said_listed_undone(published: Path) -> None:
     assert call("override", "undo", listed[0]["id"], "--why", "open after all").code == 0
     again = call("override", "undo", listed[0]["id"], "--why", "x")
     assert (again.code, "undone already" in again.err) == (1, True)
-    whole = call("override", "undo", done["overrides"][0]["statement"], "--why", "no fair", "--json").json()
-    assert len(whole["undone"]) == 4
+    said = [o["id"] for o in done["overrides"]]
+    assert call("override", "undo", said[0], "--why", "x", "--json").json() == {"undone": said[:1]}
+    whole = call("override", "undo", said[0], "--whole", "--why", "no fair", "--json").json()
+    assert whole == {"undone": said[1:]}
     assert call("override", "list", "--json").json() == {"overrides": []}
     history = call("override", "list", "--all", "--series", keys[0], "--json").json()["overrides"]
     assert sorted(o["state"] for o in history) == ["undo"] * 3 + ["undone"] * 3

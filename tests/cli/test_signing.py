@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import stat
+import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from storecast.errors import UntrustedError
+from storecast.ports.records import ModelEvent
 from storecast.service.problems import Problem
 from storecast.service.watcher import Holder
 from storecast.settings import Settings
 from storecast.stores.artifacts import ArtifactFolders
+from storecast.stores.forecast_log import Database
+from storecast.stores.forecast_log.model_events import ModelEventTable
 from storecast.stores.signatures import SIGNATURE
-from storecast.wiring import places, signing
-from storecast.wiring.serving import _now
+from storecast.wiring import batch, places, signing
+from storecast.wiring.serving import _now, database
 from tests.cli.calls import call
 from tests.cli.conftest import Served
 
@@ -120,6 +126,63 @@ def test_a_new_key_takes_over(own: Path, served: Served) -> None:
 def _public(key: str) -> str:
     found = call("signing", "list", "--json").json()["keys"]
     return str(next(item["public"] for item in found if item["id"] == key))
+
+
+def _recorded() -> list[ModelEvent]:
+    """Changes of the trust list in the record of model events, oldest first."""
+    opened = database(Settings())
+    try:
+        found = ModelEventTable(opened).listing(limit=100)
+    finally:
+        opened.close()
+    return [event for event in reversed(found) if event.kind.startswith(("key-", "version-"))]
+
+
+def test_changes_of_trust_are_recorded_in_the_chain(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who, when, why and what, each once however often it is said; a change of such a row shows."""
+    keys = call("signing", "list", "--json").json()
+    old, begun = keys["signs"], time.time_ns() // 1000
+    digest = call("models", "show", 1, "--json").json()["version"]["digest"]
+    new = call("signing", "rotate", "--why", "the yearly change", "--json").json()
+    for _ in range(2):
+        assert call("signing", "revoke", 1, "--why", "trained on the wrong file").code == 0
+        assert call("signing", "revoke", old, "--why", "laptop stolen").code == 0
+    assert call("signing", "revoke", "ab" * 32, "--why", "never to be loaded").code == 0
+    found = _recorded()
+    public = {key["id"]: hashlib.sha256(bytes.fromhex(key["public"])).hexdigest() for key in keys["keys"]}
+    fresh = hashlib.sha256(bytes.fromhex(new["public"])).hexdigest()
+    assert [(e.kind, e.why, e.digest, e.from_version, e.to_version) for e in found] == [
+        ("key-rotated", f"key {new['key']} in place of {old}: the yearly change", fresh, None, None),
+        ("version-revoked", "trained on the wrong file", digest, 1, None),
+        ("key-revoked", f"key {old}: laptop stolen", public[old], None, None),
+        ("version-revoked", "never to be loaded", "ab" * 32, None, None),
+    ]
+    assert {(e.who, e.model, e.state) for e in found} == {(batch.user(), "storecast", "done")}
+    assert all(begun <= e.at <= time.time_ns() // 1000 for e in found)
+    report = call("log", "verify", "--sealed", "--json").json()
+    assert (report["whole"], report["entries"] >= 4) == (True, True)
+    opened = Database(f"sqlite:///{own}/forecasts.db")
+    with opened.write() as connection:
+        connection.execute(text("UPDATE model_events SET why = 'nothing' WHERE kind = 'key-revoked'"))
+    opened.close()
+    tampered = call("log", "verify")
+    assert (tampered.code, "was changed since: why" in tampered.out) == (1, True)
+
+
+def test_a_revocation_does_not_wait_for_the_database(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is changed first; that the record was not told is said, and saying it again records it. What
+    is not urgent is not begun."""
+    monkeypatch.setenv("STORECAST_LOG_URL", "postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    before = call("signing", "list", "--json").json()
+    refused = call("signing", "revoke", 1, "--why", "wrong file")
+    assert (refused.code, "could not be told" in refused.err) == (1, True)
+    assert len(call("signing", "list", "--json").json()["revoked"]) == 1
+    assert call("signing", "rotate").code == 1
+    assert call("signing", "list", "--json").json()["signs"] == before["signs"]
+    monkeypatch.delenv("STORECAST_LOG_URL")
+    assert _recorded() == []
+    assert call("signing", "revoke", 1, "--why", "wrong file").code == 0
+    assert [(e.kind, e.from_version) for e in _recorded()] == [("version-revoked", 1)]
 
 
 def test_versions_made_before_there_was_a_key_stay_trusted(own: Path) -> None:

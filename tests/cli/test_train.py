@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.calls import call, listing
+from tests.cli.conftest import Served
 from tests.jobs.worlds import noisy, repeating, write
 
 VALUES = ["storecast", "storecast-lo-80", "storecast-hi-80", "storecast-lo-95", "storecast-hi-95"]
@@ -110,7 +112,25 @@ def test_a_model_that_cannot_win(home: Path, tmp_path: Path) -> None:
     history = call("models", "show", 2)
     assert "against the gate: to see" in history.out
     assert "seen" in history.out
-    assert call("models", "show", 2, "--json").json()["moves"][-1]["kind"] == "rollback"
+    shown = call("models", "show", 2, "--json").json()
+    assert shown["moves"][-1]["kind"] == "rollback"
+    assert "What matters" in history.out
+    steps = {step["name"]: step for step in shown["effects"]["drivers"] if step["first"] == 1}
+    assert f"${steps['last_year']['dollars']:,.0f}" in history.out
+
+
+def test_a_version_that_is_not_trusted_is_shown_as_far_as_it_is_recorded(
+    served: Served, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tags and moves are; why what matters in it cannot be told is said."""
+    shutil.copytree(served.home, home)
+    monkeypatch.setenv("STORECAST_HOME", str(home))
+    number = served.trained["version"]
+    assert call("signing", "revoke", number, "--why", "to see").code == 0
+    shown = call("models", "show", number)
+    assert (shown.code, "cannot be told: the version was revoked" in shown.out) == (0, True)
+    found = call("models", "show", number, "--json").json()
+    assert (found["effects"], found["version"]["digest"]) == (None, served.trained["digest"])
 
 
 def test_too_short_and_not_promoted(home: Path, sales: Path) -> None:

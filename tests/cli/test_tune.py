@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +64,23 @@ def test_what_cannot_be_tuned_is_refused(home: Path, data: str, options, says: s
     done = call("tune", data, *options)
     assert (done.code, says in done.err) == (1, True)
     assert not (home / "studies.db").exists()
+
+
+def test_a_database_of_studies_that_is_away_is_told(home: Path, data: str, monkeypatch) -> None:
+    """One message with the URL and the remedy, exit 1, no traceback."""
+    monkeypatch.setenv("STORECAST_STUDIES_URL", "sqlite:////nonexistent/studies.db")
+    done = call("tune", data, "--model", "aligned", "--trials", 1)
+    assert done.code == 1
+    assert "/nonexistent/studies.db" in done.err
+    assert "STORECAST_STUDIES_URL" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_worker_that_ended_early_is_told(home: Path, data: str, monkeypatch) -> None:
+    """The study is what the others made of it, and standard output stays JSON."""
+    line = [sys.executable, "-c", "raise SystemExit(3)"]
+    monkeypatch.setattr("storecast.cli.tuning._another", lambda number: subprocess.Popen(line))
+    done = call("tune", data, "--model", "aligned", "--trials", 1, "--workers", 3, "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["trials"] == 1
+    assert "2 of 3 workers ended early (exit code 3, 3)" in done.err

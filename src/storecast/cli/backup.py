@@ -49,6 +49,9 @@ def create(
     keep: Annotated[
         int | None, typer.Option(min=1, help="Remove older backups, so that so many stay; all without.")
     ] = None,
+    verify_it: Annotated[
+        bool, typer.Option("--verify", help="Restore it for a trial, before older ones are removed.")
+    ] = False,
     with_signing_key: Annotated[
         bool, typer.Option("--with-signing-key", help="The private key too; needs encryption.")
     ] = False,
@@ -58,26 +61,37 @@ def create(
 
     Examples:
 
-      storecast backup create backups --keep 14
+      storecast backup create backups --keep 14 --verify
 
       storecast backup create s3://storecast-backups/shop --json
     """
     from storecast.errors import RequestError
-    from storecast.jobs.backup import back_up
+    from storecast.jobs.backup import back_up, preparing
     from storecast.settings import Settings
     from storecast.wiring import backups
     from storecast.wiring.batch import clock
 
     settings = Settings()
-    archives = backups.archives(settings)
-    if with_signing_key and not archives.encrypted:
-        raise RequestError(
-            "a private key is put into no backup that anybody can read",
-            remedy="set STORECAST_BACKUP_KEY_FILE to a file made with `openssl rand -hex 32`",
+    with backups.runs(settings) as runs:
+        with preparing(runs, "create", clock):
+            archives = backups.archives(settings)
+            if with_signing_key and not archives.encrypted:
+                raise RequestError(
+                    "a private key is put into no backup that anybody can read",
+                    remedy="set STORECAST_BACKUP_KEY_FILE to a file made with `openssl rand -hex 32`",
+                )
+            shelf = backups.shelf(settings, to)
+            state = backups.state(settings, with_key=with_signing_key)
+        done = back_up(
+            state,
+            shelf,
+            archives,
+            partial(backups.scratch, settings),
+            clock=clock,
+            keep=keep,
+            trial=verify_it,
+            runs=runs,
         )
-    shelf = backups.shelf(settings, to)
-    state = backups.state(settings, with_key=with_signing_key)
-    done = back_up(state, shelf, archives, partial(backups.scratch, settings), now=clock(), keep=keep)
     if as_json:
         print_json(
             {
@@ -86,7 +100,10 @@ def create(
                 "bytes": done.stored.size,
                 "files": len(done.contents.files),
                 "encrypted": done.encrypted,
+                "left_out": done.left_out,
                 "removed": list(done.removed),
+                "verified": done.trial is not None,
+                "noted": done.noted,
             }
         )
         return
@@ -95,7 +112,12 @@ def create(
     screen.print(f"{done.stored.name}, {done.stored.size:,} bytes, {how}.")
     if done.removed:
         screen.print(f"Removed {len(done.removed)} older ones.")
-    screen.print(f"Next: {command('backup', 'verify', *([to] if to else []))}")
+    _say_noted(done.noted)
+    if done.trial is None:
+        _tell_left_out(done.left_out)
+        screen.print(f"Next: {command('backup', 'verify', *([to] if to else []))}")
+    else:
+        _tell(done.trial, "is whole", as_json=False)
 
 
 @app.command("list")
@@ -127,17 +149,21 @@ def verify(place: Place = "", as_json: Json = False) -> None:
 
       storecast backup verify backups/storecast-20260101T013000.000000Z.backup --json
     """
-    from storecast.jobs.backup import chosen
+    from storecast.jobs.backup import chosen, preparing
     from storecast.jobs.backup import verify as verified
     from storecast.settings import Settings
     from storecast.wiring import backups
+    from storecast.wiring.batch import clock
 
     settings = Settings()
     where, name = backups.place_and_name(place)
-    shelf = backups.shelf(settings, where)
     scratch = partial(backups.scratch, settings)
-    archives, state = backups.archives(settings), backups.state(settings)
-    done = verified(state, shelf, archives, scratch, chosen(shelf, name))
+    with backups.runs(settings) as runs:
+        with preparing(runs, "verify", clock):
+            shelf = backups.shelf(settings, where)
+            archives, state = backups.archives(settings), backups.state(settings)
+            name = chosen(shelf, name)
+        done = verified(state, shelf, archives, scratch, name, clock=clock, runs=runs)
     _tell(done, "is whole", as_json)
 
 
@@ -149,20 +175,30 @@ def restore(
         ),
     ],
     force: Annotated[bool, typer.Option("--force", help="Replace the state that is here.")] = False,
+    missing_versions: Annotated[
+        bool,
+        typer.Option(
+            "--missing-versions",
+            help="Only put back into the tracking server what it lacks of the backup's versions.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Put a backup back into the home folder and the log's database: all of it, or nothing is changed.
 
-    Service and follower must not run meanwhile. A private key that signs stays as it is here, unless the
-    backup has one.
+    Service and follower must not run meanwhile, unless it is for missing versions alone. A private key that
+    signs stays as it is here, unless the backup has one. A tracking server gets what it lacks, and then the
+    backup's aliases; versions registered since stay there.
 
     Examples:
 
       storecast restore backups
 
       storecast restore s3://storecast-backups/shop --force
+
+      storecast restore s3://storecast-backups/shop --missing-versions
     """
-    from storecast.jobs.backup import chosen
+    from storecast.jobs.backup import chosen, fill
     from storecast.jobs.backup import restore as restored
     from storecast.settings import Settings
     from storecast.wiring import backups
@@ -172,10 +208,21 @@ def restore(
     shelf = backups.shelf(settings, where)
     state = backups.state(settings, restoring=True)
     scratch = partial(backups.scratch, settings)
-    done = restored(state, shelf, backups.archives(settings), scratch, chosen(shelf, name), force=force)
+    archives, name = backups.archives(settings), chosen(shelf, name)
+    if missing_versions:
+        done = fill(state, shelf, archives, scratch, name)
+        _tell(done, "was looked through, and its versions are registered", as_json)
+        return
+    done = restored(state, shelf, archives, scratch, name, force=force)
     _tell(done, "is restored", as_json)
     if not as_json:
         screen.print(f"Next: {command('serve')}")
+
+
+def _say_noted(noted: bool) -> None:
+    """Whoever watches the metrics will not see what is not in the log."""
+    if not noted:
+        screen.print("Not noted for the metrics: the log is not there, away, or before `storecast migrate`.")
 
 
 def _tell(done: Restored, what: str, as_json: bool) -> None:
@@ -188,6 +235,7 @@ def _tell(done: Restored, what: str, as_json: bool) -> None:
                 "files": len(contents.files),
                 "bytes": contents.size,
                 "counts": done.counts,
+                "left_out": done.left_out,
                 "settings": contents.about.get("settings", {}),
             }
         )
@@ -195,3 +243,9 @@ def _tell(done: Restored, what: str, as_json: bool) -> None:
     screen.print(f"{done.name}, of {contents.created}, {what}: {len(contents.files):,} files.")
     counts = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in done.counts.items())
     screen.print(f"It has {counts}.")
+    _tell_left_out(done.left_out)
+
+
+def _tell_left_out(what: list[str]) -> None:
+    for line in what:
+        screen.print(f"Not in it: {line}.")

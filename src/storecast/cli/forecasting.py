@@ -163,7 +163,7 @@ def explain(
     from storecast.jobs.explain import explain_change
     from storecast.jobs.forecast import ForecastRequest
     from storecast.settings import Settings
-    from storecast.wiring import batch
+    from storecast.wiring import batch, life
 
     settings = Settings()
     request = ForecastRequest(
@@ -174,6 +174,7 @@ def explain(
     if since is not None:
         if model is not None:
             raise typer.BadParameter("a model fitted on the spot has none before it", param_hint="--since")
+        planners = life.planners(settings, request.name)
         with progress() as advance:
             moved = explain_change(
                 batch.sales_files(sheet, dayfirst),
@@ -183,6 +184,7 @@ def explain(
                 series,
                 range(week, request.horizon + 1),
                 since,
+                planners,
                 batch.asked_calendar(country, calendar),
                 batch.events(events),
                 lambda share: advance("Fit", share),

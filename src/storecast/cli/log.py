@@ -1,4 +1,5 @@
-"""``storecast log``: answers as Parquet, how long they are kept; whether the model events are as written."""
+"""``storecast log``: answers as Parquet, how long they are kept, which the database refused; whether the
+model events are as written."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Export the forecast log, remove old entries, verify the model events.", no_args_is_help=True
+    help="Export the forecast log, remove old entries, put in refused ones, verify the model events.",
+    no_args_is_help=True,
 )
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
@@ -39,15 +41,27 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the two Parquet files.")],
     since: Annotated[datetime | None, _day("Entries from then on (UTC).")] = None,
     until: Annotated[datetime | None, _day("Entries before then (UTC).")] = None,
+    pseudonyms: Annotated[
+        bool, typer.Option("--pseudonyms", help="Stores, departments and people by pseudonyms, under a key.")
+    ] = False,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write which pseudonym is whose to this new CSV file."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write the log to forecasts.parquet, a row an answer, and rows.parquet, a row a forecast week.
+
+    With --pseudonyms no name of a store, department, caller or planner leaves: each is replaced by one that
+    is the same in every export under the key in STORECAST_PSEUDONYM_KEY_FILE, and says nothing without it.
 
     Examples:
 
       storecast log export answers
 
       storecast log export last-year --since 2025-01-01 --until 2026-01-01
+
+      storecast log export outside --pseudonyms --mapping whose.csv
     """
     from storecast.settings import Settings
     from storecast.wiring.logs import export_log
@@ -59,11 +73,15 @@ def export(
             found=f"{since} and {until}",
             remedy="give the earlier time to --since",
         )
-    done = export_log(Settings(), folder, since=first, until=last)
+    if mapping is not None and not pseudonyms:
+        raise typer.BadParameter("is for --pseudonyms", param_hint="--mapping")
+    done = export_log(Settings(), folder, since=first, until=last, pseudonyms=pseudonyms, mapping=mapping)
     if as_json:
         print_json({"folder": str(folder), "entries": done.entries, "rows": done.rows})
         return
     screen.print(f"Wrote {done.entries:,} answers with {done.rows:,} forecasts to {folder}.")
+    if mapping is not None:
+        screen.print(f"Whose the pseudonyms are is in {mapping}: keep it from who gets the rest.")
 
 
 @app.command()
@@ -100,6 +118,31 @@ def prune(
         print_json({"removed": count, "before": f"{end:%Y-%m-%dT%H:%M:%SZ}"})
         return
     screen.print(f"Removed {count:,} answers of before {end:%Y-%m-%d %H:%M} UTC.")
+
+
+@app.command()
+def unpark(as_json: Json = False) -> None:
+    """Put into the log the answers that its database refused before, once the reason is gone.
+
+    They lie in `spool/parked.jsonl` of the home, of each replica that has a home of its own, and the alarm
+    about them ends by itself. Exits with 1 where some are refused again: those stay there with the reason.
+
+    Examples:
+
+      storecast log unpark
+    """
+    from storecast.settings import Settings
+    from storecast.wiring.logs import unpark as take_up
+
+    folder, done = take_up(Settings())
+    if as_json:
+        print_json({"folder": str(folder), **vars(done)})
+    else:
+        screen.print(f"Put {done.taken:,} answers of {folder} into the log.")
+        if done.left:
+            screen.print(f"{done.left:,} are refused again and stay where they are: {done.reason}")
+    if done.left:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from storecast.cli.cards import card
 from storecast.cli.options import Json, Name
 from storecast.cli.output import command, print_json, screen, table
 from storecast.errors import ArtifactError
@@ -28,6 +29,9 @@ def _figure(value: float, sign: str = "") -> str:
     if not math.isfinite(value):
         return "–"
     return f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.4g}"
+
+
+app.command("card")(card)
 
 
 @app.command("list")
@@ -68,20 +72,31 @@ def list_(name: Name = None, as_json: Json = False) -> None:
 
 @app.command()
 def show(version: Version, name: Name = None, as_json: Json = False) -> None:
-    """One version: figures, tags and when it served.
+    """One version: figures, tags, when it served, and what matters in it: dollars by step of its forecasts,
+    and what the trees among them look at.
 
     Examples:
 
       storecast models show 3
     """
+    from storecast.cli.effects import show_effects
+    from storecast.jobs.effects import version_effects
     from storecast.jobs.promote import show_version
     from storecast.settings import Settings
     from storecast.wiring import batch
 
     settings = Settings()
-    found = show_version(batch.registry(settings), name or settings.name, version)
+    registry = batch.registry(settings)
+    found = show_version(registry, name or settings.name, version)
+    matters, unread = None, ""
+    try:
+        matters = version_effects(registry, name or settings.name, version)
+    except ArtifactError as error:  # what is recorded of it is shown all the same
+        unread = error.message()
     if as_json:
-        print_json(asdict(found))
+        print_json(
+            {**asdict(found), "effects": None if matters is None else matters.as_dict(), "unread": unread}
+        )
         return
     v = found.version
     aliases = f" ({', '.join(v.aliases)})" if v.aliases else ""
@@ -91,6 +106,10 @@ def show(version: Version, name: Name = None, as_json: Json = False) -> None:
     table("Metrics", ["metric", "value"], [[k, _figure(x)] for k, x in sorted(v.metrics.items())])
     moves = [[m.at, m.kind, f"{m.previous or '–'} → {m.version}", m.who, m.why] for m in found.moves]
     table("Champion moves", ["when", "what", "from → to", "who", "why"], moves)
+    if matters is not None:
+        show_effects(matters, settings.unit)
+    else:
+        screen.print(f"What matters in it cannot be told: {unread}")
 
 
 @app.command()
@@ -158,9 +177,9 @@ def promote(
             overrule=overrule,
         )
     except ArtifactError as error:
-        from storecast.wiring import following
+        from storecast.wiring.recording import record_refusal
 
-        following.record_refusal(settings, model, version, batch.user(), error)
+        record_refusal(settings, model, version, batch.user(), error)
         raise
     _moved(done, as_json)
     if done.moved and done.previous and not as_json:
@@ -171,6 +190,9 @@ def promote(
 def rollback(
     why: Why,
     name: Name = None,
+    undo: Annotated[
+        int | None, typer.Option("--from", help="Only if this version serves still; default: what serves.")
+    ] = None,
     without_registry: Annotated[
         bool,
         typer.Option("--without-registry", help="Go back in the release folder alone; it is told later."),
@@ -191,7 +213,7 @@ def rollback(
     model = name or settings.name
     releases, words = batch.releases(settings, model), {"who": batch.user(), "why": why}
     registry = None if without_registry else batch.registry(settings)
-    done = move(registry, model, **words, releases=releases)
+    done = move(registry, model, **words, releases=releases, undo=undo)
     if as_json:
         print_json({"name": model, "champion": done.version, "previous": done.previous, "moved": True})
         return

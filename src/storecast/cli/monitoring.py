@@ -70,12 +70,10 @@ def monitor(
             found="none",
             remedy="Name the sales file, or leave out --retrain.",
         )
-    with watched(settings) as (answers, actuals, runs), progress() as advance:
+    with watched(settings, model) as log, progress() as advance:
         look = look_at(
             batch.registry(settings),
-            answers,
-            actuals,
-            runs,
+            log,
             model,
             at=batch.clock().isoformat(timespec="seconds"),
             source=batch.sales_files(sheet, dayfirst, least_weeks=1),
@@ -85,7 +83,7 @@ def monitor(
         )
     found = look.as_dict()
     if retrain and data is not None:
-        found["done"] = _act(look, settings, data, events, sheet, dayfirst)
+        found["done"] = _act(look, settings, data, sheet, dayfirst)
     if report is not None and report.suffix == ".html":
         _page(look, settings, data, report)
     elif report is not None:
@@ -117,48 +115,35 @@ def _page(look: Look, settings: Settings, data: str | None, path: Path) -> None:
 
 
 def _act(
-    look: Look,
-    settings: Settings,
-    data: str,
-    events: Path | None,
-    sheet: str | None,
-    dayfirst: bool | None,
+    look: Look, settings: Settings, data: str, sheet: str | None, dayfirst: bool | None
 ) -> dict[str, Any] | None:
     """Update or train, as the verdict has it; None where there was nothing to do."""
     from storecast.cli.updating import update_dict
-    from storecast.jobs.train import TrainRequest, train
-    from storecast.jobs.update import UpdateRequest, update
+    from storecast.jobs.renew import renew
+    from storecast.jobs.update import UpdateResult
     from storecast.wiring import batch
 
     name, action = look.champion.name, look.verdict.action
-    alone = lambda: batch.alone_with(settings, name, "storecast monitor --retrain")  # noqa: E731
-    releases = batch.releases(settings, name)
-    source = batch.sales_files(sheet, dayfirst, least_weeks=1 if action == "update" else 2)
-    if action == "update":
-        updated = update(
-            source,
+    with progress() as advance:
+        made = renew(
+            look,
+            batch.sales_files(sheet, dayfirst, least_weeks=1 if action == "update" else 2),
             batch.registry(settings),
             data,
-            UpdateRequest(name, who=batch.user()),
-            events=batch.events(events),
-            releases=releases,
-            alone=alone,
+            unit=settings.unit,
+            who=batch.user(),
+            created=batch.clock().isoformat(timespec="seconds"),
+            releases=batch.releases(settings, name),
+            writer=batch.report_writer(command()),
+            what_if=batch.what_if_seconds,
+            alone=lambda: batch.alone_with(settings, name, "storecast monitor --retrain"),
+            advance=advance,
         )
-        return {"action": "update", **update_dict(updated)}
-    if action != "retrain":
+    if isinstance(made, UpdateResult):
+        return {"action": "update", **update_dict(made)}
+    if made is None:
         return None
-    trained = train(
-        source,
-        batch.registry(settings),
-        data,
-        TrainRequest(name, look.config, unit=settings.unit, who=batch.user()),
-        batch.calendar(None, None),
-        created=batch.clock().isoformat(timespec="seconds"),
-        events=batch.events(events),
-        releases=releases,
-        alone=alone,
-    )
-    return {"action": "train", "version": trained.version.version, "promoted": trained.promoted}
+    return {"action": "train", "version": made.version.version, "promoted": made.promoted}
 
 
 def _show(look: Look, found: dict[str, Any], unit: str, data: str | None, name: str | None) -> None:
@@ -173,6 +158,10 @@ def _show(look: Look, found: dict[str, Any], unit: str, data: str | None, name: 
     else:
         for by, heading in (("horizon", "weeks ahead"), ("version", "version")):
             _table(f"Live accuracy by {heading}", heading, live["by"][by], unit)
+        if live["aside"]:
+            named = ", ".join(str(version) for version in live["aside"])
+            screen.print(f"Not counted in the verdict, for it was taken back or only tried: version {named}.")
+    _show_sums(live["sums"], unit)
     if look.drift is None:
         screen.print(f"Drift: not looked for. {look.no_drift}")
     elif not look.drift.drifted:
@@ -191,6 +180,17 @@ def _show(look: Look, found: dict[str, Any], unit: str, data: str | None, name: 
     elif action in ("update", "retrain"):
         words = "update" if action == "update" else "train"
         screen.print(f"Next: {command(words, data or 'DATA', name=name)}")
+
+
+def _show_sums(sums: dict[str, Any], unit: str) -> None:
+    if sums["levels"]:
+        _table("Live accuracy of sums", "level", {k: v["all"] for k, v in sums["levels"].items()}, unit)
+    if sums["unjudged"]:
+        first = sums["examples"][0]
+        screen.print(
+            f"{sums['unjudged']:,} forecasts of sums are not judged, such as {first['level']} "
+            f"{first['key']}, week {first['ds']}: {first['why']}."
+        )
 
 
 def _table(title: str, first: str, lines: dict[str, dict[str, float | None]], unit: str) -> None:

@@ -100,7 +100,8 @@ def set_(
         for row in made
     ]
     table("Overrides", ["series", "week", "model", "override"], rows)
-    screen.print(f"Back again: {command('override', 'undo', made[0].statement, why='...')}")
+    whole = True if len(made) > 1 else None
+    screen.print(f"Back again: {command('override', 'undo', made[0].id, whole=whole, why='...')}")
 
 
 @app.command("list")
@@ -151,10 +152,9 @@ def list_(
 
 @app.command()
 def undo(
-    key: Annotated[
-        str, typer.Argument(metavar="ID", help="Of an override, or of all that was said at once.")
-    ],
+    key: Annotated[str, typer.Argument(metavar="ID", help="Of an override, see `storecast override list`.")],
     why: Why,
+    whole: Annotated[bool, typer.Option("--whole", help="All that was said at once with it, too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Take an override back: what was said before counts again, else the model's number.
@@ -162,6 +162,8 @@ def undo(
     Examples:
 
       storecast override undo 01a20783-898f-73e3-8483-d74caf3cb045 --why "the fair is off"
+
+      storecast override undo 01a20783-898f-73e3-8483-d74caf3cb045 --whole --why "no fair at all"
     """
     from storecast.jobs.overrides import undo as take_back
     from storecast.settings import Settings
@@ -169,11 +171,11 @@ def undo(
     from storecast.wiring.logs import override_table
 
     with override_table(Settings()) as kept:
-        made = take_back(kept, key, who=batch.user(), why=why, now=time.time_ns() // 1000)
+        made = take_back(kept, key, who=batch.user(), why=why, now=time.time_ns() // 1000, whole=whole)
     if as_json:
         print_json({"undone": [row.undoes for row in made]})
         return
-    screen.print(f"Undone: {', '.join(f'{row.unique_id} in {row.ds}' for row in made)}.")
+    screen.print(f"Undone ({len(made):,}): {', '.join(f'{row.unique_id} in {row.ds}' for row in made)}.")
 
 
 @app.command("score")
@@ -188,7 +190,8 @@ def score_(as_json: Json = False) -> None:
     """
     from storecast.forecasting.value_added import score
     from storecast.settings import Settings
-    from storecast.wiring.logs import actuals_table, override_table
+    from storecast.wiring.life import actuals_table
+    from storecast.wiring.logs import override_table
 
     settings = Settings()
     with override_table(settings) as kept, actuals_table(settings) as sold:

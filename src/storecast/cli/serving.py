@@ -15,7 +15,6 @@ from storecast.cli.options import Name
 from storecast.cli.output import command, screen
 
 if TYPE_CHECKING:
-    from storecast.settings import Settings
     from storecast.wiring.serving import Worker
 
 __all__ = ["serve"]
@@ -50,6 +49,7 @@ def serve(
 
       storecast serve --host 0.0.0.0 --port 8080 --no-follow
     """
+    from storecast.cli.certificates import certificate_of
     from storecast.cli.web import address_of
     from storecast.service import jsonlog
     from storecast.service.server import Server, address, listen
@@ -58,7 +58,7 @@ def serve(
 
     settings = Settings() if name is None else Settings(name=name)
     jsonlog.set_up()
-    tls = _tls(settings)
+    certificate = certificate_of(settings)
     sock = listen(host, port)
     worker = make_worker(settings, host)
     worker.start()
@@ -71,7 +71,7 @@ def serve(
             children.append(Child("web app", _WEB, host, str(web_port), url))
         gc.freeze()  # what was loaded is no garbage, and is not looked through again
         gc.set_threshold(*_GARBAGE)
-        _tell(worker, url, name, None if web_port is None else address_of(host, web_port))
+        _tell(worker, url, name, None if web_port is None else address_of(host, web_port, server.scheme))
         for child in children:
             child.start()
 
@@ -85,30 +85,13 @@ def serve(
             drain_seconds=settings.drain_seconds,
             started=started,
             draining=draining,
-            tls=tls,
+            certificate=certificate,
         )
         server.serve_on_socket()
     finally:
         for child in children:
             child.stop()
         worker.close()
-
-
-def _tls(settings: Settings) -> tuple[str, str] | None:
-    """The files of certificate and key; none where neither is named."""
-    from storecast.errors import SetupError
-
-    named = settings.tls_cert_file, settings.tls_key_file
-    if all(named):
-        return named
-    if any(named):
-        raise SetupError(
-            "TLS needs a certificate and its key",
-            expected="both STORECAST_TLS_CERT_FILE and STORECAST_TLS_KEY_FILE",
-            found="one of them",
-            remedy="set the other one too, or unset both",
-        )
-    return None
 
 
 def _free(host: str, port: int) -> int:

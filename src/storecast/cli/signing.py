@@ -33,9 +33,12 @@ def init(as_json: Json = False) -> None:
     """
     from storecast.settings import Settings
     from storecast.wiring import signing
+    from storecast.wiring.recording import check_record
 
     settings = Settings()
+    check_record(settings)
     key, path = signing.make_key(settings), signing.key_path(settings)
+    _record(settings, None, "key-trusted", f"key {key.id}, made on this machine", key.fingerprint)
     if as_json:
         print_json({"key": key.id, "public": key.public.hex(), "file": str(path)})
         return
@@ -91,7 +94,10 @@ def trust(
     from storecast.settings import Settings
     from storecast.wiring import signing
 
-    name = signing.trust_key(Settings(), key, whose)
+    settings = Settings()
+    whole = signing.trust_key(settings, key, whose)
+    name = whole[:_KEY]
+    _record(settings, None, "key-trusted", f"key {name}{f' of {whose}' if whose else ''}", whole)
     if as_json:
         print_json({"key": name})
         return
@@ -121,12 +127,14 @@ def revoke(
 
     settings = Settings()
     if len(what) == _KEY:
-        signing.revoke_key(settings, what, why)
-        kind = "key"
+        kind, digest = "key", signing.revoke_key(settings, what, why)
+        _record(settings, name, "key-revoked", f"key {what}: {why}", digest)
     else:
-        what = what if len(what) == _DIGEST else _digest(settings, name or settings.name, what)
-        signing.revoke_version(settings, what, why)
+        number = None if len(what) == _DIGEST else what
+        what = what if number is None else _digest(settings, name or settings.name, number)
         kind = "version"
+        signing.revoke_version(settings, what, why)
+        _record(settings, name, "version-revoked", why, what, None if number is None else int(number))
     if as_json:
         print_json({"kind": kind, "revoked": what})
         return
@@ -134,17 +142,25 @@ def revoke(
 
 
 @app.command()
-def rotate(as_json: Json = False) -> None:
+def rotate(
+    why: Annotated[str, typer.Option("--why", help="Reason, for the record.")] = "",
+    as_json: Json = False,
+) -> None:
     """Sign with a new key from now on. The old one stays trusted for what it signed, until it is revoked.
 
     Examples:
 
-      storecast signing rotate
+      storecast signing rotate --why "the yearly change"
     """
     from storecast.settings import Settings
     from storecast.wiring import signing
+    from storecast.wiring.recording import check_record
 
-    old, key = signing.rotate_key(Settings())
+    settings = Settings()
+    check_record(settings)
+    old, key = signing.rotate_key(settings)
+    words = f"key {key.id}" + (f" in place of {old}" if old else "") + (f": {why}" if why else "")
+    _record(settings, None, "key-rotated", words, key.fingerprint)
     if as_json:
         print_json({"old": old, "key": key.id, "public": key.public.hex()})
         return
@@ -175,10 +191,23 @@ def accept(
     digest = signing.accept(
         settings, lambda folder: registry.export(name or settings.name, version, folder), why
     )
+    _record(settings, name, "version-accepted", why, digest, version)
     if as_json:
         print_json({"version": version, "digest": digest})
         return
     screen.print(f"Version {version}, digest {digest[:12]}, may be loaded.")
+
+
+def _record(
+    settings: Settings, name: str | None, kind: str, why: str, digest: str, version: int | None = None
+) -> None:
+    """In the record of model events, once the list is changed."""
+    from storecast.wiring import batch
+    from storecast.wiring.recording import record_trust
+
+    record_trust(
+        settings, name or settings.name, kind, who=batch.user(), why=why, digest=digest, version=version
+    )
 
 
 def _digest(settings: Settings, name: str, number: str) -> str:

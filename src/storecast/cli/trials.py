@@ -42,11 +42,11 @@ def shadow(
 
     settings = Settings()
     model = name or settings.name
-    releases, words = batch.releases(settings, model), {"who": batch.user(), "why": why}
+    releases, who = batch.releases(settings, model), batch.user()
     if stop:
-        _ended(trial.stop_trial(releases, **words), as_json)
+        _ended(trial.stop_trial(releases, who=who, why=why), as_json)
         return
-    done = trial.shadow(batch.registry(settings), releases, model, version, **words)
+    done = trial.shadow(batch.registry(settings), releases, model, version, who=who, why=why)
     _begun(done, settings.unit, as_json)
     if not as_json:
         line = command("models", "canary", str(version), share="0.1", why="...", name=name)
@@ -90,11 +90,11 @@ def canary(
         raise typer.BadParameter("name a version, or give --promote or --stop")
     settings = Settings()
     model = name or settings.name
-    releases, words = batch.releases(settings, model), {"who": batch.user(), "why": why}
+    releases, who = batch.releases(settings, model), batch.user()
     if stop:
-        _ended(trial.stop_trial(releases, **words), as_json)
+        _ended(trial.stop_trial(releases, who=who, why=why), as_json)
     elif promote:
-        done = trial.promote_trial(batch.registry(settings), releases, model, **words)
+        done = trial.promote_trial(batch.registry(settings), releases, model, who=who, why=why)
         number, before = done.version.version, done.previous
         if as_json:
             print_json({"name": model, "champion": number, "previous": before, "moved": done.moved})
@@ -102,7 +102,7 @@ def canary(
             screen.print(f"Champion is version {number}; before: {before or 'none'}.")
     elif version is not None:
         made = trial.canary(
-            batch.registry(settings), releases, model, version, share, **words, overrule=overrule
+            batch.registry(settings), releases, model, version, share, who=who, why=why, overrule=overrule
         )
         _begun(made, settings.unit, as_json)
 

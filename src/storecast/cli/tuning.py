@@ -21,7 +21,7 @@ from storecast.cli.options import (
     Sheet,
     again,
 )
-from storecast.cli.output import command, percent, print_json, progress, screen, table
+from storecast.cli.output import command, errors, percent, print_json, progress, screen, table
 
 if TYPE_CHECKING:
     from storecast.forecasting.forecaster import ForecasterConfig
@@ -87,8 +87,7 @@ def tune(
             events=batch.events(events),
             source=batch.sales_files(sheet, dayfirst),
         )
-        for other in others:
-            other.wait()
+        ended = [other.wait() for other in others]
     finally:
         for other in others:
             if other.poll() is None:
@@ -96,6 +95,9 @@ def tune(
                 other.wait()
     if worker:
         return
+    if failed := [code for code in ended if code]:  # why, each has written above
+        codes = ", ".join(map(str, failed))
+        errors.print(f"{len(failed)} of {workers} workers ended early (exit code {codes}).")
     if as_json:
         print_json(tuning_dict(result))
         return

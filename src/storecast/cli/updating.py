@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["show_update", "update", "update_dict"]
 
+_SHOWN = 5  # series that are gone, by name
+
 
 def update(
     data: Data,
@@ -43,7 +45,7 @@ def update(
     from storecast.wiring import batch
 
     settings = Settings()
-    request = UpdateRequest(name or settings.name, promote, accept_changes, batch.user())
+    request = UpdateRequest(name or settings.name, promote, accept_changes, batch.user(), settings.unit)
     with progress() as advance:
         result = go_on(
             batch.sales_files(sheet, dayfirst, least_weeks=1),
@@ -74,6 +76,7 @@ def update_dict(result: UpdateResult) -> dict[str, Any]:
         "corrected": found.changed,
         "lost": found.lost,
         "new_series": found.born,
+        "gone_series": found.gone,
         "moved": result.moved,
         "promoted": result.promoted,
     }
@@ -87,6 +90,9 @@ def show_update(result: UpdateResult, name: str | None) -> None:
         f"{weeks}, up to {result.forecaster.cutoff}; {found.changed:,} sales corrected, {found.lost:,} gone, "
         f"{len(found.born):,} new series."
     )
+    if found.gone:
+        named = ", ".join(found.gone[:_SHOWN]) + (" and others" if len(found.gone) > _SHOWN else "")
+        screen.print(f"The file has no row any more of series {named}: nothing is forecast of what is gone.")
     screen.print(f"Forecasts of the weeks that both versions have moved by {percent(result.moved)}.")
     verb = "serves as champion" if result.promoted else "is registered, not promoted"
     screen.print(f"{version.name} version {version.version}, made from version {result.before}, {verb}.")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storecast.cli.certificates import certificate_of
 from storecast.cli.children import end_with_the_parent
 from storecast.cli.output import screen
+
+if TYPE_CHECKING:
+    import socket
+
+    from storecast.service.certificate import Certificate
 
 __all__ = ["address_of", "web", "web_as_child"]
 
@@ -25,7 +32,8 @@ def web(
 ) -> None:
     """Show forecasts in a browser until stopped; the service is asked over HTTP.
 
-    On an address that other machines reach, everybody signs in with a key of `storecast keys issue`.
+    On an address that other machines reach, everybody signs in with a key of `storecast keys issue`. With
+    STORECAST_TLS_CERT_FILE and STORECAST_TLS_KEY_FILE it answers over TLS.
 
     Examples:
 
@@ -49,39 +57,55 @@ def web(
             found=settings.service_url,
             remedy="Give the address that `storecast serve` prints.",
         )
-    screen.print(
-        f"Open  {address_of(settings.web_host, port)}  in a browser; the service is at {settings.service_url}"
-    )
+    certificate = certificate_of(settings)
+    url = address_of(settings.web_host, port, "https" if certificate else "http")
+    screen.print(f"Open  {url}  in a browser; the service is at {settings.service_url}")
     screen.print("Ctrl-C ends it.")
     sys.stdout.flush()
-    _run(settings.web_host, port)
+    _run(settings.web_host, port, certificate)
 
 
-def address_of(host: str, port: int) -> str:
+def address_of(host: str, port: int, scheme: str) -> str:
     """What a browser on this machine opens."""
     everywhere = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 - names, nothing listens here
     shown = "localhost" if host in everywhere else f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}"
+    return f"{scheme}://{shown}:{port}"
 
 
-def _run(host: str, port: int) -> None:
+def _run(host: str, port: int, certificate: Certificate | None) -> None:
+    import asyncio
+
     import uvicorn
 
-    uvicorn.run(
-        _APP,
-        factory=True,
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=3,  # browsers come back by themselves
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            self.keeper = asyncio.create_task(certificate.keep()) if certificate else None
+
+    server = Server(
+        uvicorn.Config(
+            _APP,
+            factory=True,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,  # browsers come back by themselves
+            ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
+        )
     )
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(1)
 
 
 def web_as_child() -> None:
     """The app on the address, port and service that the command line gives; it ends with its parent."""
+    from storecast.settings import Settings
+
     end_with_the_parent()
     host, port, service = sys.argv[1:]
     os.environ |= {"STORECAST_WEB_HOST": host, "STORECAST_SERVICE_URL": service}
-    _run(host, int(port))
+    _run(host, int(port), certificate_of(Settings()))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from storecast import __version__
 from storecast.errors import RequestError
-from storecast.ports.backups import Shelf
+from storecast.ports.backups import BackupRuns, Shelf
 from storecast.settings import Settings
 from storecast.stores.backups.archive import SealedArchives
 from storecast.stores.backups.live_state import LiveState
@@ -17,28 +19,33 @@ from storecast.stores.backups.log_copies import LogCopies
 from storecast.stores.backups.registry_copies import RegistryCopies
 from storecast.stores.backups.sealed import read_backup_key
 from storecast.stores.backups.shelves import shelf_at
+from storecast.stores.backups.tracking_copies import TrackingCopies
+from storecast.stores.forecast_log.backup_runs import BackupRunTable
+from storecast.stores.forecast_log.database import Database
 from storecast.stores.scratch import ScratchFolders
 from storecast.wiring import places, signing
 
-__all__ = ["archives", "place_and_name", "scratch", "shelf", "state"]
+__all__ = ["archives", "place_and_name", "runs", "scratch", "shelf", "state"]
 
 _PASSWORD = re.compile(r"(://[^/@\s:]*):[^/@\s]*@")
 
 
 def state(settings: Settings, *, with_key: bool = False, restoring: bool = False) -> LiveState:
-    """What a backup keeps; the private key that signs only ``with_key``. ``restoring``: a trust list or key
-    that the settings name elsewhere is this machine's own, and stays."""
+    """What a backup keeps; the private key that signs only ``with_key``. ``restoring``: a trust list that is
+    here already, where the settings name it, or a key that they name is this machine's own, and stays."""
     home = places.home(settings)
     trust: Path | None = signing.trust(settings).path
     if restoring:
-        trust, with_key = (None if settings.trust_file else trust), not settings.signing_key_file
+        own = bool(settings.trust_file) and trust is not None and trust.exists()
+        trust, with_key = (None if own else trust), not settings.signing_key_file
     return LiveState(
         home,
         LogCopies(places.log_url(settings)),
-        RegistryCopies(home),
+        TrackingCopies(home, settings.tracking_uri) if settings.tracking_uri else RegistryCopies(home),
         told={"storecast": __version__, "settings": _without_secrets(settings)},
         trust=trust,
         key=signing.key_path(settings) if with_key else None,
+        spools=[Path(folder) for folder in settings.backup_spools.split(os.pathsep) if folder],
     )
 
 
@@ -46,6 +53,21 @@ def _without_secrets(settings: Settings) -> dict[str, Any]:
     """The settings, passwords in addresses left out."""
     values = settings.model_dump(mode="json")
     return {k: _PASSWORD.sub(r"\1:***@", v) if isinstance(v, str) else v for k, v in values.items()}
+
+
+@contextmanager
+def runs(settings: Settings) -> Iterator[BackupRuns | None]:
+    """Where it is written down what came of a backup; None where there is no log, and none is made for it."""
+    url = places.log_url(settings)
+    path = LogCopies(url).path
+    if path is not None and not path.exists():
+        yield None
+        return
+    opened = Database(url)
+    try:
+        yield BackupRunTable(opened)
+    finally:
+        opened.close()
 
 
 def archives(settings: Settings) -> SealedArchives:

@@ -60,6 +60,7 @@ __all__ = [
     "user",
     "what_if_seconds",
     "write_json",
+    "write_markdown",
 ]
 
 
@@ -221,6 +222,12 @@ def write_json(found: dict[str, Any], path: Path) -> None:
     """Write what was found as one JSON file; raises RequestError where it cannot be written."""
     check_target(path, (".json",))
     write_bytes(json.dumps(found, indent=2, allow_nan=False).encode() + b"\n", path)
+
+
+def write_markdown(text: str, path: Path) -> None:
+    """Write a text for people; raises RequestError where it cannot be written."""
+    check_target(path, (".md",))
+    write_bytes(text.encode(), path)
 
 
 def clock() -> datetime:

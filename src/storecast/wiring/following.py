@@ -9,17 +9,17 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from storecast.errors import LogError, StorecastError
+from storecast.errors import LogError
 from storecast.forecasting.promotion import Span
 from storecast.jobs.backtests import BacktestWork
 from storecast.jobs.datasets import DatasetWork
 from storecast.jobs.follow import Follower
-from storecast.jobs.publish import VersionRefusedError, served
+from storecast.jobs.publish import served
 from storecast.ports import Releases, moves
 from storecast.ports.records import ModelEvents
 from storecast.ports.work import Jobs
 from storecast.settings import Settings
-from storecast.stores.forecast_log.database import Database
+from storecast.stores.forecast_log.database import PATIENCE, Database
 from storecast.stores.forecast_log.datasets import DatasetTable
 from storecast.stores.forecast_log.jobs import JobTable
 from storecast.stores.forecast_log.model_events import ModelEventTable
@@ -33,7 +33,6 @@ __all__ = [
     "data_sets",
     "follow_lock",
     "follower",
-    "record_refusal",
     "served_on",
     "sign_of_life",
 ]
@@ -50,7 +49,8 @@ class Tables:
     """The database's tables; none until its schema is there, and for a while after it was lost."""
 
     def __init__(self, settings: Settings) -> None:
-        self.database, self._sealer = Database(places.log_url(settings)), signing.sealer(settings)
+        self.database = Database(places.log_url(settings), patience=PATIENCE)
+        self._sealer = signing.sealer(settings)
         self._ready, self._again_at = False, float("-inf")
 
     def events(self, now: float) -> ModelEvents | None:
@@ -124,20 +124,6 @@ def back_tests(
         _worker(),
         tell=tell,
     )
-
-
-def record_refusal(settings: Settings, name: str, version: int, who: str, error: StorecastError) -> None:
-    """Record that ``version`` was not promoted; raises ``LogError`` where the database is away."""
-    reason, digest = error.message(), ""
-    if isinstance(error, VersionRefusedError):
-        reason, digest = "; ".join(error.reasons), error.version.digest
-    database = Database(places.log_url(settings))
-    try:
-        database.ensure_schema()
-        events = ModelEventTable(database, sealer=signing.sealer(settings))
-        events.record(name, "refused", who=who, why=reason, to_version=version, digest=digest)
-    finally:
-        database.close()
 
 
 def served_on(settings: Settings, name: str, releases: Releases, on: str) -> list[Span]:

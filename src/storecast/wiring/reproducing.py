@@ -13,7 +13,7 @@ from storecast.forecasting.events import Event
 from storecast.jobs.retrain import Retrained, retrain
 from storecast.ports import ArtifactContent, Entry, ReleaseInfo
 from storecast.service.champion import Champion
-from storecast.service.reproduction import Reproduction, reproduce
+from storecast.service.reproduction import Reproduction, reproduce, version_faults
 from storecast.settings import Settings
 from storecast.stores.artifacts import ArtifactFolders
 from storecast.stores.forecast_log.records import ForecastTable
@@ -55,9 +55,7 @@ def version_of(settings: Settings, entry: Entry) -> tuple[ArtifactContent, tuple
     faults: tuple[str, ...] = ()
     try:
         versions = batch.registry(settings).versions(entry.model)
-        named = next((v for v in versions if v.version == entry.version), None)
-        if named is not None and named.digest != entry.digest:
-            faults = (f"version: {entry.version} is registered with digest {named.digest[:12]}…",)
+        faults = version_faults(entry, versions)
         for version in versions if content is None else ():
             if version.digest == entry.digest:
                 content = batch.registry(settings).load(entry.model, version.version)

@@ -18,7 +18,14 @@ from storecast.settings import Settings
 from storecast.stores.manifest import MANIFEST, parse
 from storecast.stores.seals import KeySealer
 from storecast.stores.signatures import SIGNATURE, Trust
-from storecast.stores.signing_keys import SigningKey, key_id, read_key, read_public, write_key
+from storecast.stores.signing_keys import (
+    SigningKey,
+    fingerprint,
+    key_id,
+    read_key,
+    read_public,
+    write_key,
+)
 from storecast.stores.trust_list import AcceptedVersion, RevokedVersion, TrustList, change_list
 
 __all__ = [
@@ -117,7 +124,8 @@ def rotate_key(settings: Settings) -> tuple[str | None, SigningKey]:
 
 
 def trust_key(settings: Settings, public: str, name: str) -> str:
-    """Trust a public key, 64 hex digits or a PEM file; its id. ``RequestError`` where it was revoked."""
+    """Trust a public key, 64 hex digits or a PEM file; its fingerprint. ``RequestError`` where it was
+    revoked."""
     raw = read_public(public)
     found = change_list(trust(settings).path, lambda known: known.with_key(raw, name=name, at=_now()))
     key = found.key(key_id(raw))
@@ -127,14 +135,14 @@ def trust_key(settings: Settings, public: str, name: str) -> str:
             found=f"key {key.id}, revoked {key.revoked}",
             remedy="trust another key of its holder",
         )
-    return key_id(raw)
+    return fingerprint(raw)
 
 
-def revoke_key(settings: Settings, name: str, why: str) -> None:
-    """Trust a key no more, and nothing that it signed."""
+def revoke_key(settings: Settings, name: str, why: str) -> str:
+    """Trust a key no more, and nothing that it signed; its fingerprint."""
     path = trust(settings).path
     found = change_list(path, lambda known: known.without_key(name, f"{_now()}: {why}"))
-    if found.key(name) is None:
+    if (key := found.key(name)) is None:
         raise RequestError(
             "there is no such key in the trust list",
             where=str(path),
@@ -142,6 +150,7 @@ def revoke_key(settings: Settings, name: str, why: str) -> None:
             found=name,
             remedy="see `storecast signing list`",
         )
+    return fingerprint(bytes.fromhex(key.public))
 
 
 def revoke_version(settings: Settings, digest: str, why: str) -> None:
