@@ -9,7 +9,13 @@ from typing import Any
 import yaml
 from grafana_foundation_sdk.builders import dashboard, prometheus, stat, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.dashboard import DataSourceRef
+from grafana_foundation_sdk.models.dashboard import (
+    DataSourceRef,
+    Threshold,
+    ThresholdsMode,
+    ValueMap,
+    ValueMappingResult,
+)
 
 from tools.panels import DASHBOARDS, Panel, Row
 
@@ -24,9 +30,28 @@ _RULES = "monitoring/prometheus/rules"
 _HEAD = "# Made of monitoring/prometheus/rules by `make dashboards`: change them there.\n"
 
 
+def _colours(drawn: stat.Panel, panel: Panel) -> None:
+    """Green, yellow and red from where the panel says, and words instead of 0 and 1."""
+    limits = [
+        (limit, colour) for limit, colour in ((panel.warn, "yellow"), (panel.bad, "red")) if limit is not None
+    ]
+    if panel.falling:  # the worst first: each colour reaches up to the next limit
+        colours = [colour for _, colour in reversed(limits)] + ["green"]
+        steps = [Threshold(None, colours[0])]
+        steps += [Threshold(limit, c) for (limit, _), c in zip(reversed(limits), colours[1:], strict=True)]
+    else:
+        steps = [Threshold(None, "green" if limits else "text"), *(Threshold(at, c) for at, c in limits)]
+    drawn.thresholds(dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
+    if panel.says is not None:
+        words = {str(value): ValueMappingResult(text=text) for value, text in enumerate(panel.says)}
+        drawn.mappings([ValueMap(options=words)])
+
+
 def _panel(panel: Panel, row: Row) -> stat.Panel | timeseries.Panel:
     drawn = stat.Panel() if panel.single else timeseries.Panel()
     drawn.title(panel.title).description(panel.description).datasource(_SOURCE).unit(panel.unit)
+    if isinstance(drawn, stat.Panel):
+        _colours(drawn, panel)
     drawn.height(4 if panel.single else 8).span(_WIDTH // len(row.panels)).no_value("unknown")
     for i, (query, legend) in enumerate(panel.queries):
         ask = prometheus.Dataquery().expr(query).legend_format(legend).ref_id(chr(ord("A") + i))

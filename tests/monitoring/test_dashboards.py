@@ -45,6 +45,20 @@ def test_panels_ask_the_source_that_is_provisioned(name: str) -> None:
         assert all(target["expr"] for target in panel["targets"])
 
 
+def test_the_infrastructure_is_seen_whole() -> None:
+    """Processor, memory, disk and network, of the host or its containers."""
+    board = json.loads(MADE["monitoring/grafana/dashboards/infrastructure.json"])
+    asked = " ".join(target["expr"] for panel in board["panels"] for target in panel.get("targets", []))
+    for name in (
+        "cpu_seconds",
+        "memory_MemAvailable",
+        "filesystem_avail",
+        "network_receive",
+        "network_transmit",
+    ):
+        assert f"_{name}" in asked
+
+
 def test_panels_do_not_lie_upon_each_other() -> None:
     """Grafana draws each on its own place of the grid."""
     for name in DASHBOARDS:
@@ -86,3 +100,19 @@ def test_cloudwatch_alarms_watch_what_the_agent_collects() -> None:
     code = (ROOT / "deploy/terraform/modules/monitoring/main.tf").read_text()
     used = set(re.findall(r"local\.namespace,\s*(?:metric = )?\"(\w+)\"", code))
     assert {"mem_used_percent", "disk_used_percent"} <= used <= collected
+
+
+def test_cloudwatch_reads_files_that_are_written() -> None:
+    """By cloud-init, by Docker, each container's own, and by every unit of the host that says something."""
+    agent = json.loads((ROOT / "monitoring/cloudwatch/agent.json").read_text())
+    read = {one["file_path"]: one for one in agent["logs"]["logs_collected"]["files"]["collect_list"]}
+    files = ROOT / "deploy/terraform/modules/host/files"
+    units = [re.search(r"^StandardOutput=append:(.+)$", p.read_text(), re.M) for p in files.glob("*.service")]
+    assert len(units) == 2
+    written = {unit[1] for unit in units if unit is not None}
+    assert None not in units
+    (docker,) = re.findall(r'"data-root": "(.+)"', (files / "user_data.sh.tftpl").read_text())
+    containers = f"{docker}/containers/*/*-json.log"
+    assert set(read) == written | {"/var/log/cloud-init-output.log", containers}
+    # of a pattern that fits several the agent follows the newest alone, unless it is told
+    assert [path for path in read if "*" in path and not read[path].get("publish_multi_logs")] == []
