@@ -4,7 +4,8 @@
 #   jobs      everything else: training, updates, the follower, migrations, MLflow's server
 #
 # BASE_IMAGE is any Debian 12 for AMD64 with Python 3.11 to 3.13 and its venv module. Each layer of packages
-# depends on its lock alone: a change of the code costs seconds.
+# depends on its lock alone and is the same from release to release: a change of the code costs seconds to build, and
+# a few megabytes to push and to pull.
 ARG BASE_IMAGE=python:3.12-slim-bookworm
 
 # checkov:skip=CKV_DOCKER_7:the version is in the argument's default, which checkov does not read
@@ -52,23 +53,16 @@ FROM build AS jobs-packages
 COPY deploy/images/jobs.lock .
 RUN $INSTALL --require-hashes --only-binary :all: -r jobs.lock; sh prune
 
-# Storecast itself, as a wheel: the same in all three.
+# Storecast itself, the same in all three: its own files, as they lie in the environment of the packages.
 FROM build AS project
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
-RUN /opt/pip/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels .
-
-FROM service-packages AS service-files
-COPY --from=project /wheels /wheels
-RUN $INSTALL --no-index /wheels/*.whl; /opt/storecast/bin/python -m compileall -q /opt/storecast/lib/python3*/site-packages/storecast
-
-FROM webapp-packages AS webapp-files
-COPY --from=project /wheels /wheels
-RUN $INSTALL --no-index /wheels/*.whl; /opt/storecast/bin/python -m compileall -q /opt/storecast/lib/python3*/site-packages/storecast
-
-FROM jobs-packages AS jobs-files
-COPY --from=project /wheels /wheels
-RUN $INSTALL --no-index /wheels/*.whl; /opt/storecast/bin/python -m compileall -q /opt/storecast/lib/python3*/site-packages/storecast
+RUN /opt/pip/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels .; \
+    $INSTALL --no-index /wheels/*.whl; \
+    /opt/storecast/bin/python -m compileall -q /opt/storecast/lib/python3*/site-packages/storecast; \
+    mkdir /own
+WORKDIR /opt/storecast
+RUN cp -a --parents bin/storecast lib/python3*/site-packages/storecast lib/python3*/site-packages/storecast-*.dist-info /own
 
 # What all three share at run time. pip, setuptools and their installer stay behind.
 FROM base AS runtime
@@ -76,15 +70,9 @@ RUN find / -xdev -type d \( -name pip -o -name setuptools -o -name wheel -o -nam
       -path '*/python3*' -prune -exec rm -rf {} +; \
     find / -xdev -type f \( -name 'pip3*' -o -name pip \) -path '*/bin/*' -delete
 COPY deploy/images/health.py /opt/health.py
-ARG VERSION=0.0.0
-ARG REVISION=unknown
-ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="Storecast" \
       org.opencontainers.image.description="Weekly retail sales forecasts and the life of the models that make them" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.created="${CREATED}"
+      org.opencontainers.image.licenses="Apache-2.0"
 # The second is the name of a folder: a setting may lie there as a file, as compose.yaml has its secrets.
 # hadolint ignore=DL3064
 ENV STORECAST_HOME=/var/lib/storecast \
@@ -93,8 +81,16 @@ ENV STORECAST_HOME=/var/lib/storecast \
 WORKDIR /var/lib/storecast
 STOPSIGNAL SIGTERM
 
+# What says which release it is comes after what is large, for it changes with every commit.
 FROM runtime AS service
-COPY --from=service-files /opt/storecast /opt/storecast
+COPY --from=service-packages /opt/storecast /opt/storecast
+COPY --from=project /own /opt/storecast
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
 USER 10001:10001
 VOLUME ["/var/lib/storecast"]
 EXPOSE 8000
@@ -104,7 +100,14 @@ ENTRYPOINT ["storecast"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8000", "--no-follow"]
 
 FROM runtime AS webapp
-COPY --from=webapp-files /opt/storecast /opt/storecast
+COPY --from=webapp-packages /opt/storecast /opt/storecast
+COPY --from=project /own /opt/storecast
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
 USER 10001:10001
 EXPOSE 8501
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
@@ -118,7 +121,14 @@ FROM runtime AS jobs
 RUN apt-get update -qq; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends snooze >/dev/null; \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*
-COPY --from=jobs-files /opt/storecast /opt/storecast
+COPY --from=jobs-packages /opt/storecast /opt/storecast
+COPY --from=project /own /opt/storecast
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
 USER 10001:10001
 VOLUME ["/var/lib/storecast"]
 HEALTHCHECK NONE

@@ -1,22 +1,26 @@
 """Whether a container does its work, for its health check: ends with 0 where it does, with 1 where not.
 
-``health.py URL``: something answers there with 200. ``health.py --fresh FILE SECONDS``: the file was
-touched within so many seconds, as the follower does with its sign of life. ``health.py --runs NAME ...``: a
-program of one of these names runs, asleep until its time has come or at work.
+``health.py URL [CA]``: something answers there with 200, over https with a certificate of the authority in
+the file CA. ``health.py --fresh FILE SECONDS``: the file was touched within so many seconds, as the follower
+does with its sign of life. ``health.py --runs NAME ...``: a program of one of these names runs, asleep until
+its time has come or at work.
 """
 
 from __future__ import annotations
 
+import ssl
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
 
-def answers(url: str) -> bool:
+def answers(url: str, ca: str = "") -> bool:
     """Whether ``url`` answers with 200 within 3 seconds."""
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=3) as answer:
+        trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca or None))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trust)
+        with opener.open(url, timeout=3) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -44,5 +48,5 @@ def runs(*names: str) -> bool:
 
 if __name__ == "__main__":
     first, *rest = sys.argv[1:]
-    good = {"--fresh": fresh, "--runs": runs}.get(first, lambda: answers(first))(*rest)
+    good = {"--fresh": fresh, "--runs": runs}.get(first, lambda *ca: answers(first, *ca))(*rest)
     sys.exit(0 if good else 1)

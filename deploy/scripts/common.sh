@@ -2,6 +2,7 @@
 #   ENVIRONMENT  development, staging or production
 #   VERSION      the release; the version of pyproject.toml without it
 #   BACKEND      file with the settings of Terraform's backend (an output of deploy/terraform/bootstrap)
+#   TARGET       host (an EC2 host of Terraform's; the default) or kubernetes (an overlay's cluster)
 # AWS credentials are found as every AWS tool finds them. Nothing here prints a secret.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -20,6 +21,17 @@ need_version() {
     case $VERSION in
         *[!0-9A-Za-z.-]* | [!0-9]* | '') refuse "VERSION is '$VERSION'; expected such as 1.4.0" ;;
     esac
+}
+
+by_target() { # goes on as the script of a cluster where that is what the release is for
+    case ${TARGET:-host} in
+        host) return ;;
+        kubernetes) ;;
+        *) refuse "TARGET is '$TARGET'; expected host or kubernetes" ;;
+    esac
+    other=deploy/scripts/$(basename "$0")-kubernetes
+    [ -x "$other" ] || refuse "a cluster has no part in this; make deploy TARGET=kubernetes does all"
+    exec "$other"
 }
 
 infrastructure() { terraform -chdir=deploy/terraform/infrastructure "$@"; }

@@ -12,21 +12,25 @@ __all__ = ["deployed"]
 
 
 @contextmanager
-def deployed(version: str, *, ready: bool = True) -> Iterator[tuple[str, list[str]]]:
-    """(address, what was asked and by which key) of a system of ``version``."""
+def deployed(
+    version: str, *, ready: bool = True, missing: tuple[str, ...] = ()
+) -> Iterator[tuple[str, list[str]]]:
+    """(address, what was asked and by which key) of a system of ``version``;
+    one that is not ready for what is ``missing`` says so as the service does."""
     asked: list[str] = []
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(f"{self.path} {self.headers.get('Authorization')}")
-            answers = {
-                "/readyz": {"status": "ready" if ready else "not ready"},
+            checks = {name: name not in missing for name in ("champion", "log", "accepting")}
+            answers: dict[str, dict[str, object]] = {
+                "/readyz": {"status": "ready" if ready and not missing else "not ready", "checks": checks},
                 "/healthz": {"version": version},
                 "/v1/series": {"series": [{"series": "7"}]},
                 "/v1/forecasts": {"forecasts": [{"series": "7"}]},
             }
             body = json.dumps(answers[self.path.split("?")[0]]).encode()
-            self.send_response(200)
+            self.send_response(503 if missing and self.path == "/readyz" else 200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

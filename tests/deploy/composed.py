@@ -238,10 +238,7 @@ class Composed:
     def network(cls, machine: Machine) -> Iterator[None]:
         """The containers' network, and this thread on it inside the block."""
         machine.podman("network", "create", "--subnet", SUBNET, "--gateway", GATEWAY, NETWORK)
-        # The bridge comes with the first container; one that sleeps keeps it.
-        command = ["run", "--detach", "--name=bridge", f"--network={NETWORK}", "--entrypoint", "sleep"]
-        machine.podman(*command, BASE, "infinity")
-        with machine.network():
+        with machine.bridge(NETWORK, GATEWAY):
             yield
 
     def _options(self, name: str) -> list[str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.podman import Machine, build
+from tests.deploy.images import build
+from tests.deploy.podman import Machine
 from tests.needs import ROOT, require
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.deploy.tools import NO_PROVIDER, deploy_environment, terraform
+from tests.deploy.tools import deploy_environment, terraform
 from tests.mlflow_server import free_port
 from tests.needs import ROOT
-from tools.deploy.terraform import copied, plugins
+from tools.deploy.terraform import NO_PROVIDER, copied, plugins
 
 __all__ = ["CREDENTIALS", "Terraform", "emulator", "tree"]
 

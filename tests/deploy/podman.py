@@ -1,8 +1,8 @@
-"""Images that are built and run for real, by podman, where no daemon runs and the network is cut off.
+"""Containers that are run for real, by podman, where no daemon runs and the network is cut off.
 
-``base_image`` makes a stand-in for ``python:3-slim`` of Debian's packages. A ``Machine`` is a set of
-namespaces in which containers run: a network of its own that reaches nothing else, and process numbers of
-its own, so that nothing survives it. What podman needs beyond its usual settings stands in ``_set_up``.
+A ``Machine`` is a set of namespaces in which containers run: a network of its own that reaches nothing else,
+and process numbers of its own, so that nothing survives it. What podman needs beyond its usual settings
+stands in ``set_up``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import contextlib
 import ctypes
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,13 +24,10 @@ import pytest
 
 from tests.needs import ROOT, require
 
-__all__ = ["BASE", "TARGETS", "VERSION", "Machine", "base_image", "build", "inspect", "podman"]
+__all__ = ["BASE", "HOME", "Machine", "environment", "podman", "set_up"]
 
 BASE = "localhost/storecast-base:bookworm"
-TARGETS = ("service", "webapp", "jobs")
-VERSION = "0.0.1.dev1"
-_PACKAGES = "python3,python3-venv,ca-certificates"
-_HOME = ROOT / "build" / "images"
+HOME = ROOT / "build" / "images"
 _NEW_NETWORK = 0x40000000
 # The limits of open files that podman asks for may not be raised without a privilege that containers lack.
 _RUNTIME = f"""#!{sys.executable} -I
@@ -53,6 +48,9 @@ events_logger = "file"
 runtime = "plain"
 [engine.runtimes]
 plain = ["{runtime}"]
+# Of its own as well: whoever rehearses beside this one clears his networks away, of the same name.
+[network]
+network_config_dir = "{home}/networks"
 """
 _STORAGE = """[storage]
 driver = "overlay"
@@ -71,31 +69,61 @@ exec sleep infinity
 """
 
 
-def _environment() -> dict[str, str]:
+# What a kernel or a sandbox says that does not do what containers need: nothing here could mend that.
+_REFUSED = (
+    "Operation not permitted",
+    "Permission denied",
+    "Function not implemented",
+    "not supported",  # an operation, or an overlay over an overlay
+    "No such device",
+    "Read-only file system",
+)
+
+
+def _unless_refused(what: str, done: subprocess.CompletedProcess[str]) -> None:
+    """Skip, with the reason, where the kernel refuses; fail on any other error."""
+    if done.returncode == 0:
+        return
+    told = (done.stderr or done.stdout).strip()[-400:]
+    if any(word in told for word in _REFUSED):
+        pytest.skip(f"no containers run on this kernel: {what}: {told}")
+    pytest.fail(f"{what} ended with {done.returncode}: {told}", pytrace=False)
+
+
+def environment() -> dict[str, str]:
+    """What podman and buildah are started with: storage and settings of their own, below build/."""
     return os.environ | {
-        "CONTAINERS_CONF": str(_HOME / "containers.conf"),
-        "CONTAINERS_STORAGE_CONF": str(_HOME / "storage.conf"),
+        "CONTAINERS_CONF": str(HOME / "containers.conf"),
+        "CONTAINERS_STORAGE_CONF": str(HOME / "storage.conf"),
     }
 
 
-def _set_up() -> None:
+def set_up() -> None:
+    """Settings and storage; skips where the kernel refuses what containers need."""
     for program in ("podman", "buildah", "crun", "debootstrap"):
         require(program, program)
+    require("ip", "iproute2")
     if os.geteuid() != 0:
         pytest.skip("images are built and run by root here")
-    _HOME.mkdir(parents=True, exist_ok=True)
-    runtime = _HOME / "runtime"
+    HOME.mkdir(parents=True, exist_ok=True)
+    runtime = HOME / "runtime"
     runtime.write_text(_RUNTIME)
     runtime.chmod(0o755)
-    (_HOME / "containers.conf").write_text(_CONF.format(runtime=runtime))
-    (_HOME / "storage.conf").write_text(_STORAGE.format(home=_HOME))
+    (HOME / "containers.conf").write_text(_CONF.format(runtime=runtime, home=HOME))
+    (HOME / "storage.conf").write_text(_STORAGE.format(home=HOME))
+    made = ["unshare", "-m", "-n", "-p", "--fork", "--mount-proc", "true"]
+    _unless_refused("namespaces", subprocess.run(made, capture_output=True, text=True, check=False))
+    stored = subprocess.run(
+        ["podman", "info"], env=environment(), capture_output=True, text=True, check=False
+    )
+    _unless_refused("podman's storage", stored)
 
 
 def podman(*arguments: str, prefix: tuple[str, ...] = (), check: bool = True) -> str:
     """Standard output of a call; what it wrote on standard error where it fails and ``check`` is set."""
     done = subprocess.run(
         [*prefix, "podman", *arguments],
-        env=_environment(),
+        env=environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -105,53 +133,6 @@ def podman(*arguments: str, prefix: tuple[str, ...] = (), check: bool = True) ->
     if check and done.returncode != 0:
         raise RuntimeError(f"podman {' '.join(arguments)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
     return done.stdout
-
-
-def base_image() -> str:
-    """The stand-in's name; made once and kept as a tarball below build/."""
-    _set_up()
-    if podman("images", "-q", BASE).strip():
-        return BASE
-    packed = _HOME / "base.tar"
-    if not packed.exists():
-        tree = _HOME / "rootfs"
-        shutil.rmtree(tree, ignore_errors=True)
-        command = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(tree)]
-        subprocess.run(command, check=True, capture_output=True, timeout=900)
-        for cache in ("var/cache/apt/archives", "var/lib/apt/lists"):
-            shutil.rmtree(tree / cache)
-            (tree / cache).mkdir()
-        partial = packed.with_suffix(".partial")
-        with tarfile.open(partial, "w") as tar:
-            tar.add(tree, arcname=".")
-        partial.rename(packed)
-        shutil.rmtree(tree)
-    podman("import", "--quiet", str(packed), BASE)
-    return BASE
-
-
-def build() -> dict[str, str]:
-    """Target -> name of its image, built by the project's own script."""
-    certificates = "/etc/ssl/certs"  # of this machine, which may lie behind a proxy with its own
-    flags = f"--isolation chroot --pull=never --network host -v {certificates}:{certificates}:ro"
-    given = {"ENGINE": "podman", "BASE_IMAGE": base_image(), "VERSION": VERSION, "IMAGE_FLAGS": flags}
-    done = subprocess.run(
-        [ROOT / "tools" / "image"],
-        env=_environment() | given,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    return {target: f"localhost/storecast-{target}:{VERSION}" for target in TARGETS}
-
-
-def inspect(image: str) -> dict[str, Any]:
-    """What an image says of itself."""
-    found: dict[str, Any] = json.loads(podman("image", "inspect", image))[0]
-    return found
 
 
 class Machine:
@@ -185,6 +166,8 @@ class Machine:
             assert holder.stdout.readline() == "ready\n", "namespaces cannot be made here"
             machine = cls(holder)
             machine.clear()
+            tried = machine._call("run", "--rm", "--network=none", "--log-driver=k8s-file", BASE, "true")
+            _unless_refused("a container", tried)
             yield machine
             machine.clear()
         finally:
@@ -198,6 +181,7 @@ class Machine:
 
     def clear(self) -> None:
         """Remove what runs, or was left behind by a machine that was killed."""
+        self.podman("pod", "rm", "--force", "--all", "--time", "0", check=False)
         self.podman("rm", "--force", "--all", "--time", "0", check=False)
         self.podman("volume", "rm", "--force", "--all", check=False)
         self.podman("network", "prune", "--force", check=False)
@@ -213,6 +197,16 @@ class Machine:
                 yield
             finally:
                 _enter(before)
+
+    @contextmanager
+    def bridge(self, network: str, gateway: str) -> Iterator[None]:
+        """Inside the block this thread is on ``network``, whose address here is ``gateway``."""
+        # The bridge comes with the first container; one that sleeps keeps it.
+        command = ["run", "--detach", "--name=bridge", f"--network={network}", "--entrypoint", "sleep"]
+        self.podman(*command, BASE, "infinity")
+        with self.network():
+            _keep_hardware_address(gateway)
+            yield
 
     def running(self, name: str) -> bool:
         """Whether a container runs."""
@@ -235,7 +229,7 @@ class Machine:
     def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*self._prefix, "podman", *arguments],
-            env=_environment(),
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -245,7 +239,7 @@ class Machine:
 
     def await_(self, name: str, answers: Any) -> None:
         """Wait until ``answers()`` is true, while the container runs."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while True:
             with contextlib.suppress(OSError):
                 if answers():
@@ -257,6 +251,19 @@ class Machine:
     def logs(self, name: str) -> str:
         """What a container wrote."""
         return self._call("logs", name).stdout
+
+
+def _keep_hardware_address(gateway: str) -> None:
+    """A bridge that was given none has the lowest of what is on it: with each container that comes or goes it
+    may be another, and whoever knows the one before sends into the void for seconds."""
+    (bridge,) = (link["ifname"] for link in _ip("-json", "address", "show", "to", gateway) if link)
+    (link,) = _ip("-json", "link", "show", "dev", bridge)
+    _ip("link", "set", "dev", bridge, "address", link["address"])
+
+
+def _ip(*words: str) -> Any:
+    told = subprocess.run(["ip", *words], stdout=subprocess.PIPE, check=True).stdout
+    return json.loads(told) if told else None
 
 
 @contextmanager

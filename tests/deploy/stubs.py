@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.deploy.tools import kubectl
 from tests.needs import ROOT
 
-__all__ = ["Clone", "clone"]
+__all__ = ["Clone", "clone", "with_cluster"]
 
 _NOTE = '#!/bin/sh\necho "$(basename "$0") $*" >> "$NOTES"\n'
 _AWS = (
@@ -116,7 +118,7 @@ def clone(place: Path) -> Clone:
     for name in ("python", "storecast", "ruff", "mypy", "lint-imports"):
         (folder / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
         (folder / ".venv" / "bin" / name).write_text(_NOTE, encoding="utf-8")
-    for name in ("python", "cyclonedx-py"):
+    for name in ("python",):
         (folder / ".venv-deploy" / "bin").mkdir(parents=True, exist_ok=True)
         (folder / ".venv-deploy" / "bin" / name).write_text(_NOTE, encoding="utf-8")
     for program in (*programs.iterdir(), *folder.glob(".venv*/bin/*")):
@@ -142,6 +144,7 @@ def clone(place: Path) -> Clone:
         "IMAGES",
         "ENGINE",
         "BACKEND",
+        "TARGET",
     )
     kept = {k: v for k, v in os.environ.items() if k not in dropped and not k.startswith(("AWS_", "TF_"))}
     return Clone(
@@ -156,3 +159,14 @@ def clone(place: Path) -> Clone:
             "STORECAST_SMOKE_SECONDS": "1",
         },
     )
+
+
+def with_cluster(made: Clone) -> Clone:
+    """The clone with the manifests and a kubectl that really renders and else stands for the cluster."""
+    shutil.copytree(ROOT / "deploy" / "kubernetes", made.folder / "deploy" / "kubernetes")
+    program = Path(made.environment["PATH"].split(os.pathsep)[0]) / "kubectl"
+    stub = ROOT / "tests" / "deploy" / "cluster_stub.py"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {stub} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    made.environment |= {"KUBECTL": kubectl(), "MIGRATION": "Complete", "UNHEALTHY": "none"}
+    return made

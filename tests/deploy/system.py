@@ -23,7 +23,7 @@ from tests.deploy.podman import Machine
 from tests.servers import _programs
 from tests.service.conftest import Made, publish
 
-__all__ = ["DOOR", "USER", "System", "started"]
+__all__ = ["DOOR", "USER", "System", "publish_signed", "started"]
 
 USER = 10001
 DOOR = 8443
@@ -31,7 +31,8 @@ DOOR = 8443
 
 @dataclass(frozen=True)
 class System:
-    """What runs: ``url`` is the door's, ``trust`` the root of its chain, ``key`` a planner's."""
+    """What runs: ``url`` is the door's, ``trust`` the root of its chain, ``key`` a planner's, ``data`` where
+    the jobs find sales."""
 
     composed: Composed
     machine: Machine
@@ -39,6 +40,7 @@ class System:
     postgres: EncryptedPostgres
     redis: EncryptedRedis
     secrets: Path
+    data: Path
     url: str
     key: str
 
@@ -57,9 +59,10 @@ class System:
     def metrics(self, name: str) -> str:
         """What a replica tells Prometheus, by Prometheus' own key."""
         code = (
-            "import pathlib, urllib.request as web; key = pathlib.Path('/keys/metrics').read_text(); "
-            f"call = web.Request('http://{name}:8000/metrics', headers={{'x-api-key': key}}); "
-            "print(web.urlopen(call).read().decode())"
+            "import pathlib, ssl, urllib.request as web; key = pathlib.Path('/keys/metrics').read_text(); "
+            "trust = ssl.create_default_context(cafile='/run/secrets/ca.crt'); "
+            f"call = web.Request('https://{name}:8000/metrics', headers={{'x-api-key': key}}); "
+            "print(web.urlopen(call, context=trust).read().decode())"
         )
         return self.composed.run("first-key", "--entrypoint=python3", wait=True, words=["-c", code])
 
@@ -75,25 +78,25 @@ class System:
             base_url=self.url, verify=self.trust, trust_env=False, headers=headers, timeout=30, **options
         )
 
-    def ready(self) -> bool:
-        """Whether the door opens to a replica that is ready."""
+    def opens(self, path: str) -> bool:
+        """Whether the door opens to a replica whose answer at ``path`` is 200."""
         with self.client() as client:
             try:
-                return client.get("/readyz").status_code == 200
+                return client.get(path).status_code == 200
             except httpx.TransportError:
                 return False
 
 
-def _publish_signed(made: Made, places: dict[str, Path]) -> None:
-    """A version, signed with the key that `signing` made, where the follower would have put it."""
-    key = read_key(places["jobs"] / "signing" / "key.pem")
+def publish_signed(made: Made, releases: Path, signing: Path) -> None:
+    """A version, signed with the key in the file ``signing``, where the follower would have put it."""
+    key = read_key(signing)
     assert key is not None
     with tempfile.TemporaryDirectory() as home:
         publish(Path(home), made, 1)
         for manifest in Path(home).rglob(MANIFEST):
             manifest.with_name(SIGNATURE).write_bytes(signature_of(manifest.read_bytes(), key))
-        shutil.copytree(Path(home) / "releases", places["releases"], dirs_exist_ok=True)
-    for path in (places["releases"], *places["releases"].rglob("*")):
+        shutil.copytree(Path(home) / "releases", releases, dirs_exist_ok=True)
+    for path in (releases, *releases.rglob("*")):
         os.chown(path, USER, USER)
 
 
@@ -106,8 +109,9 @@ def _folder(stack: ExitStack, name: str) -> Path:
 
 
 @contextmanager
-def started(machine: Machine, images: dict[str, str], secrets: Path, made: Made) -> Iterator[System]:
-    """Two replicas behind the door, the web app, both databases; ``made`` is what serves."""
+def started(machine: Machine, images: dict[str, str], secrets: Path, made: Made | None) -> Iterator[System]:
+    """Two replicas behind the door, the web app, both databases; ``made`` is what serves. Without it nothing
+    does yet, and what can change that is there: the object store, MLflow's server, the follower."""
     with ExitStack() as stack:
         places = {name: _folder(stack, name) for name in ("releases", "jobs", "trust")}
         for place in places.values():
@@ -127,19 +131,26 @@ def started(machine: Machine, images: dict[str, str], secrets: Path, made: Made)
             redis.start()
             composed.run("migrate", wait=True)
             composed.run("signing", wait=True)
-            _publish_signed(made, places)
+            if made is not None:
+                publish_signed(made, places["releases"], places["jobs"] / "signing" / "key.pem")
             composed.run("first-key", wait=True)
             words = ["keys", "issue", "--role", "operator", "--name", "Ann"]
             key = composed.run("migrate", wait=True, words=words).split()[-1]
-            for name in ("service-1", "service-2", "webapp"):
+            names = ["service-1", "service-2", "webapp"]
+            if made is None:
+                store.start()
+                composed.run("bucket", wait=True)
+                composed.run("mlflow")
+                machine.await_("mlflow", lambda: machine.healthy("mlflow"))
+                names.append("follower")
+            for name in names:
                 composed.run(name)
             # the name of what is not run here, so that the door opens
             away = "--add-host=grafana:172.28.10.131"
             composed.run("nginx", away, f"--publish={DOOR}:8443", "--publish=8081:8080")
-            system = System(
-                composed, machine, store, postgres, redis, secrets, f"https://localhost:{DOOR}", key
-            )
-            machine.await_("nginx", system.ready)
-            for name in ("service-1", "service-2", "webapp"):
+            stores = (store, postgres, redis, secrets, places["./data"])
+            system = System(composed, machine, *stores, f"https://localhost:{DOOR}", key)
+            machine.await_("nginx", lambda: system.opens("/readyz" if made is not None else "/healthz"))
+            for name in names:
                 machine.await_(name, lambda name=name: machine.healthy(name))
         yield system

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -22,6 +23,11 @@ OURS = re.compile(r"^\$\{STORECAST_IMAGES:-storecast\}-(service|webapp|jobs):\$\
 PINNED = re.compile(r"^[\w./-]+:v?\d+\.\d+(\.\d+)?(-[\w.]+)?$")
 ONCE = {name for name, service in SERVICES.items() if str(service["restart"]).startswith("on-failure")}
 SECRETS = "${STORECAST_SECRETS_FOLDER:-./deploy/compose/secrets}/"
+PAGES = [
+    page
+    for page in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+    if re.search("compose (run|exec) ", page.read_text(encoding="utf-8"))
+]
 # Programs alone, without a shell or any other: nothing could look from inside.
 BLIND = {"collector"}
 # Whoever begins as root to become somebody else, or to give a volume away.
@@ -74,6 +80,16 @@ def test_one_door() -> None:
     ]
     assert len(set(front)) == len(front) == 5
     assert [name for name, s in SERVICES.items() if s.get("network_mode") not in (None, "none")] == []
+
+
+def test_no_environment_pays_for_a_database_that_nothing_reaches() -> None:
+    """As long as no container that asks a database can leave its network, none stands beside the host."""
+    asking = [set(s["networks"]) for s in SERVICES.values() if "storecast_log_url" in s.get("secrets", [])]
+    assert all(SYSTEM["networks"][name]["internal"] for networks in asking for name in networks)
+    environments = sorted((ROOT / "deploy/terraform/infrastructure/environments").glob("*.tfvars"))
+    assert len(environments) == 3
+    for path in environments:
+        assert not re.search(r"^(database|cache) *=", path.read_text(encoding="utf-8"), re.MULTILINE), path
 
 
 def test_what_it_waits_for_is_there() -> None:
@@ -146,8 +162,10 @@ def commands() -> list[list[str]]:
     scripts = [
         line
         for service in SERVICES.values()
-        for line in str(service.get("command", "")).replace("\\n", "\n").split("\n")
+        for word in service.get("command", [])
+        for line in str(word).split("\n")
     ]
+    scripts = [line.removeprefix("exec ") for line in scripts]
     found += [line.split(">")[0].split()[1:] for line in scripts if line.startswith("storecast ")]
     unique: list[list[str]] = []
     for words in found:
@@ -174,6 +192,35 @@ def test_every_command_is_one(words: list[str]) -> None:
     assert [option for option in options if option not in done.stdout] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "refused", "then"),
+    [
+        ("update", "no", ["update /data/sales"]),
+        ("monitor", "no", ["monitor --json"]),
+        ("update", "yes", []),
+        ("monitor", "yes", ["monitor --json"]),
+    ],
+)
+def test_the_clock_takes_actuals_first(name: str, refused: str, then: list[str], tmp_path: Path) -> None:
+    """Without them nothing that was forecast is ever judged. Sales that are refused make no version, and do
+    not keep what serves from being looked at."""
+    program = tmp_path / "storecast"
+    program.write_text(
+        '#!/bin/sh\necho "$*" >>"$CALLS"\n[ "$1 $REFUSED" != "actuals yes" ]\n', encoding="utf-8"
+    )
+    program.chmod(0o755)
+    service, calls = SERVICES[name], tmp_path / "calls"
+    words = [*service["entrypoint"], *service["command"]]
+    done = subprocess.run(
+        words[words.index("sh") :],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "CALLS": str(calls), "REFUSED": refused},
+        check=False,
+    )
+    assert calls.read_text(encoding="utf-8").splitlines() == ["actuals /data/sales", *then]
+    assert (done.returncode == 0) is bool(then)
+    assert "/data" in {where for _, where in mounts(service)}
+
+
 def test_backups_go_where_the_host_looks_and_are_encrypted() -> None:
     """The volume is the one that a host copies away; the key is of the kind the command reads."""
     service = SERVICES["backup"]
@@ -187,6 +234,44 @@ def test_backups_go_where_the_host_looks_and_are_encrypted() -> None:
     assert [name for name, s in SERVICES.items() if key.name in s.get("secrets", [])] == ["backup"]
     state = {"/var/lib/storecast", "/var/lib/storecast/releases", "/var/lib/storecast/trust"}
     assert state <= places.keys()
+    assert {"--keep", "--verify"} <= set(service["command"])  # each night one, and restored for a trial
+
+
+def test_backups_hold_registry_and_spools() -> None:
+    """They ask the tracking server that jobs train into, over its network, and read the spool of every
+    replica, where it is mounted and cannot be written."""
+    service = SERVICES["backup"]
+    assert service["environment"]["STORECAST_TRACKING_URI"] == "https://mlflow:5000"
+    assert service["networks"] == ["back"]
+    assert service["depends_on"]["mlflow"] == {"condition": "service_healthy"}
+    spools = [Path(folder) for folder in service["environment"]["STORECAST_BACKUP_SPOOLS"].split(":")]
+    places = {Path(where): what for what, where in mounts(service)}
+    homes = {
+        name: what
+        for name, s in SERVICES.items()
+        if s["image"] == SERVICES["service-1"]["image"] and name not in ONCE
+        for what, where in mounts(s)
+        if where == "/var/lib/storecast"
+    }
+    assert set(homes) == {"service-1", "service-2"}
+    assert {spool.name for spool in spools} == {"spool"}
+    assert [places[spool.parent] for spool in spools] == [homes["service-1"], homes["service-2"]]
+    replicas = [volume for volume in service["volumes"] if "/replicas/" in volume]
+    assert all(volume.endswith(":ro") for volume in replicas)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_documented_commands_fit_what_runs(page: Path) -> None:
+    """A container made for one command beside the one that runs cannot have the same fixed address: there a
+    command runs in the container that is there, by a program, which `run` alone adds by itself."""
+    fixed = {name for name, service in SERVICES.items() if "ipv4_address" in json.dumps(service)}
+    assert {"service-1", "service-2"} <= fixed
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    for how, words in re.findall(r"(?:tools/|docker |storecast-)compose (run|exec) ([^\n`]*)", text):
+        named = [word for word in words.split() if word in SERVICES]
+        assert named, words
+        assert how != "run" or named[0] not in fixed, words
+        assert how != "exec" or words.split(named[0], 1)[1].split()[0] in ("storecast", "mlflow"), words
 
 
 def test_both_replicas_are_behind_the_door_and_watched() -> None:
@@ -204,3 +289,33 @@ def test_both_replicas_are_behind_the_door_and_watched() -> None:
     assert targets <= set(SERVICES)
     assert {"service-1", "service-2", "node-exporter", "cadvisor"} <= targets
     assert all("watch" in SERVICES[name]["networks"] for name in targets)
+
+
+# In plain text between containers: figures on their way to Prometheus and Grafana, alerts, traces.
+FIGURES = {"prometheus", "alertmanager", "node-exporter", "cadvisor", "collector"}
+
+
+def test_all_that_carries_sales_or_keys_is_encrypted() -> None:
+    """Every address in settings, commands and nginx' configuration is TLS, but for what measures; whoever
+    asks has the authority to verify with, and whoever answers a key to his certificate."""
+    text = "\n".join(json.dumps(service) for service in SERVICES.values())
+    plain = set(re.findall(r"http://([\w.-]+)", text))
+    assert plain <= FIGURES | {"127.0.0.1"}
+    checks = {name: json.dumps(service.get("healthcheck", {})) for name, service in SERVICES.items()}
+    inside = {name for name, check in checks.items() if "http://127.0.0.1" in check}
+    assert inside == {"nginx", "s3", *FIGURES - {"collector"}}  # its own health, asked inside the container
+    door = (ROOT / "deploy" / "compose" / "nginx.conf").read_text(encoding="utf-8")
+    assert set(re.findall(r"proxy_pass (\w+)://", door)) == {"https"}
+    for line in ("proxy_ssl_verify on;", "proxy_ssl_trusted_certificate /run/secrets/ca.crt;"):
+        assert len(re.findall(rf"^    {line}$", door, re.MULTILINE)) == 1
+    assert "proxy_ssl_verify off" not in door
+    assert re.findall(r"listen (\d+)(?! ssl);", door) == ["8080"]  # health, and the way to TLS
+    for name, service in SERVICES.items():
+        for secret in service.get("secrets", []):
+            if secret.endswith(".crt") and secret != "ca.crt":
+                assert secret.replace(".crt", ".key") in service["secrets"], name
+    watched = yaml.safe_load((ROOT / "monitoring" / "prometheus" / "prometheus.yml").read_text())
+    for job in watched["scrape_configs"]:
+        if "authorization" in job:
+            assert job["scheme"] == "https"
+            assert job["tls_config"] == {"ca_file": "/run/secrets/ca.crt"}

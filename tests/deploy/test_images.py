@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +14,10 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from tests.deploy.podman import BASE, VERSION, Machine, inspect
+from tests.deploy.images import VERSION, inspect
+from tests.deploy.podman import BASE, Machine, environment
+from tests.deploy.tools import deploy_environment
+from tests.needs import ROOT
 from tests.service.conftest import Made, publish, versions  # noqa: F401 - a fixture
 from tests.service.test_lean import ask_everything
 
@@ -44,6 +49,17 @@ for path in ("/x", "/opt/storecast/x", "/usr/x", home + "/releases/x", home + "/
         print("written", path)
 print(os.getuid(), os.getgid(), os.environ["HOME"])
 """
+
+
+PYTHONS = (
+    "import importlib.metadata as m; print(*(f'{d.name} {d.version}' for d in m.distributions()), sep='\\n')"
+)
+
+
+def debians(machine: Machine, image: str) -> list[str]:
+    """Name and version of each Debian package, as the container's own dpkg has it."""
+    words = ["dpkg-query", image, "-W", "-f=${Package} ${Version}\n"]
+    return machine.podman("run", "--rm", *HARD, "--entrypoint", *words).splitlines()
 
 
 def python(machine: Machine, image: str, code: str, *options: str) -> str:
@@ -99,6 +115,25 @@ def test_images_hold_what_they_import_alone(
     request.node.user_properties += [(f"bytes of {target}", size[target]) for target in size]
     assert size["service"] < size["webapp"] < size["jobs"]
     assert size["service"] - inspect(BASE)["Size"] < 220e6
+
+
+def test_the_lists_of_packages_are_true(machine: Machine, images: dict[str, str]) -> None:
+    """`make sbom` names, for each image, exactly the packages that Python and Debian find in it."""
+    deploy_environment()
+    asked = {"ENGINE": "podman", "IMAGES": "localhost/storecast", "VERSION": VERSION}
+    command = ["make", "sbom", *(f"{name}={value}" for name, value in asked.items())]
+    subprocess.run(command, cwd=ROOT, env=environment(), check=True, capture_output=True, timeout=600)
+    for target, image in images.items():
+        told = json.loads((ROOT / "build" / "sbom" / f"{target}.json").read_text(encoding="utf-8"))
+        listed = sorted(
+            f"{part['purl'].split('/')[0]} {part['name']} {part['version']}" for part in told["components"]
+        )
+        found = sorted(
+            [f"pkg:pypi {line}" for line in python(machine, image, PYTHONS).splitlines()]
+            + [f"pkg:deb {line}" for line in debians(machine, image)]
+        )
+        assert found == listed, target
+        assert told["metadata"]["component"]["version"] == VERSION
 
 
 @pytest.mark.parametrize("command", ["run", "train", "follow", "migrate", "keys"])

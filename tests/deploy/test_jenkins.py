@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from tests.deploy.answers import deployed
-from tests.deploy.stubs import Clone, clone
+from tests.deploy.stubs import Clone, clone, with_cluster
 from tests.needs import ROOT, require
 
 pytestmark = pytest.mark.rehearsal
 
 SECRETS = {"SECRET_AWS_SECRET_ACCESS_KEY": "never-shown-1", "SECRET_STORECAST_SMOKE_KEY": "never-shown-2"}
+SECRETS |= {"SECRET_REGISTRY_PASSWORD": "never-shown-3"}
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_a_release_goes_through_every_stage(here: Clone) -> None:
         status, record, output = _pipeline(here, "Jenkinsfile", PARAM_ENVIRONMENT="production", SYSTEM=url)
     assert status == 0, output
     assert _stages(record) == [
-        "check", "test", "e2e", "build", "scan",
+        "check", "test", "e2e", "rehearsal", "build", "scan",
         "environment", "push", "plan", "approval", "apply", "release", "deploy", "smoke",
     ]  # fmt: skip
     assert (here.state / "release").read_text().strip() == "1.4.0"
@@ -68,6 +69,20 @@ def test_a_release_goes_through_every_stage(here: Clone) -> None:
     ]
 
 
+def test_a_person_has_a_day_and_each_command_hours(here: Clone) -> None:
+    """No limit of time around an approval is shorter than its own, and no command may hang for a day, the way
+    back included."""
+    with deployed("1.3.9") as (url, _):
+        _, record, output = _pipeline(here, "Jenkinsfile", PARAM_ENVIRONMENT="staging", SYSTEM=url)
+    (asked,) = [line["within"] for line in record if line.get("step") == "input"]
+    assert min(asked) == asked[-1] == 24, output
+    limits = {line["script"]: min(line["within"]) for line in record if line.get("step") == "sh"}
+    assert {"make check deploy-check", "make apply", "make deploy", "make rollback-release VERSION="} <= set(
+        limits
+    )
+    assert max(limits.values()) <= 4
+
+
 def test_secrets_reach_the_stages_that_need_them_and_nothing_else(here: Clone) -> None:
     """No secret is in the output, in an argument or in a file; stages before the environment see none."""
     with deployed("1.4.0") as (url, _):
@@ -78,6 +93,7 @@ def test_secrets_reach_the_stages_that_need_them_and_nothing_else(here: Clone) -
         "make check deploy-check",
         'make test ARGS="--junit-xml build/reports/test.xml"',
         'make e2e ARGS="--junit-xml build/reports/e2e.xml"',
+        'make rehearsal ARGS="--junit-xml build/reports/rehearsal.xml"',
         "make image",
         "make scan",
     ]
@@ -135,12 +151,37 @@ def test_development_asks_nobody(here: Clone) -> None:
     assert not [line for line in record if line.get("step") == "input"]
 
 
+def test_a_cluster_s_release_goes_the_same_way(here: Clone) -> None:
+    """No Terraform, and no key of AWS: images, plan, a person, the release, the smoke test of its address;
+    where that fails, back."""
+    with_cluster(here)
+    asked = {"PARAM_ENVIRONMENT": "staging", "PARAM_TARGET": "kubernetes"}
+    assert (
+        here.run("make", "deploy", ENVIRONMENT="staging", TARGET="kubernetes", VERSION="1.3.0").returncode
+        == 0
+    )
+    status, record, output = _pipeline(here, "Jenkinsfile", **asked)
+    # the host of the overlay is answered by nobody here
+    assert status == 1
+    assert "smoke: https://api.staging.storecast.example.com does not work" in output
+    assert _stages(record)[6:] == ["environment", "push", "plan", "approval", "release", "deploy", "smoke"]
+    assert {"skipped": "apply"} in record
+    given = {name for line in record for name in line.get("env", ())}
+    assert {"KUBECONFIG", "REGISTRY_PASSWORD", "STORECAST_SMOKE_KEY"} <= given
+    assert not given & {"AWS_SECRET_ACCESS_KEY", "BACKEND"}
+    assert here.calls("terraform") == here.calls("aws") == []
+    assert "never-shown" not in output + Path(here.environment["NOTES"]).read_text()
+    assert (here.folder / "build" / "previous-staging").read_text() == "1.3.0\n"
+    undone = [call for call in here.calls("kubectl") if "rollout undo" in call]
+    assert len(undone) == 3
+
+
 @pytest.mark.parametrize(("branch", "environment"), [("a-change", "production"), ("main", "none")])
 def test_other_branches_are_checked_and_built_alone(here: Clone, branch: str, environment: str) -> None:
     """Only main and tags reach an environment, and only where one was named."""
     status, record, output = _pipeline(here, "Jenkinsfile", PARAM_ENVIRONMENT=environment, BRANCH=branch)
     assert status == 0, output
-    assert _stages(record) == ["check", "test", "e2e", "build", "scan"]
+    assert _stages(record) == ["check", "test", "e2e", "rehearsal", "build", "scan"]
     assert here.calls("aws") == []
 
 
@@ -151,6 +192,13 @@ def test_critical_findings_leave_no_bundle(here: Clone) -> None:
     assert "2 critical findings" in output
     assert _stages(record)[-1] == "push"
     assert not (here.state / "bucket").exists()
+
+
+def _training_settings(here: Clone, text: str = "STORECAST_RUN_DATA=/sales\n") -> str:
+    """The file that the credential is."""
+    file = here.folder.parent / "training.env"
+    file.write_text(text, encoding="utf-8")
+    return str(file)
 
 
 @pytest.mark.parametrize(
@@ -178,14 +226,48 @@ def test_a_retrained_version_serves_by_gate_and_person(
         here,
         "jenkins/retrain.Jenkinsfile",
         ANSWER=answer,
-        SECRET_STORECAST_TRAINING_ENV=str(here.folder / "ca.crt"),
+        SECRET_STORECAST_TRAINING_ENV=_training_settings(here),
     )
     assert (status == 0) is promoted, output
     assert _stages(record)[-1] == last
+    asked = [line["within"] for line in record if line.get("step") == "input"]
+    assert [min(limits) for limits in asked] == [48] * len(asked)
     calls = here.calls("storecast")
-    assert calls[1] == "train build/retrain/sample.csv --no-promote --json"
+    assert calls[0] == "train /sales --no-promote --json"
     assert any(call.startswith("models promote 4 ") for call in calls) is promoted
     assert record[0]["triggers"] == [["H 3 * * 1"]] or record[0]["triggers"] == ["H 3 * * 1"]
+
+
+def test_the_clock_trains_on_no_sample(here: Clone) -> None:
+    """With the settings of real versions and no sales nothing is made and nothing trained; sales that a
+    person names go before those of the settings."""
+    settings = _training_settings(here, "STORECAST_TRACKING_URI=https://registry.example.com\n")
+    pipeline = "jenkins/retrain.Jenkinsfile"
+    status, record, output = _pipeline(here, pipeline, SECRET_STORECAST_TRAINING_ENV=settings)
+    assert status == 1
+    assert "no sales to train on" in output
+    assert _stages(record) == ["train"]
+    assert here.calls("storecast") == []
+    _pipeline(here, pipeline, SECRET_STORECAST_TRAINING_ENV=_training_settings(here), PARAM_DATA="other.csv")
+    assert here.calls("storecast")[0] == "train other.csv --no-promote --json"
+
+
+def test_a_person_without_settings_may_train_on_the_sample(here: Clone) -> None:
+    """At home nothing is needed: the sample is made and trained on."""
+    assert here.run("make", "retrain").returncode == 0
+    sample = "build/retrain/sample.csv"
+    assert here.calls("storecast") == [f"sample {sample}", f"train {sample} --no-promote --json"]
+
+
+def test_a_word_that_the_stand_in_does_not_know_is_refused(here: Clone) -> None:
+    """What it cannot carry out it does not pass over: a misspelt step fails the drill."""
+    text = (ROOT / "Jenkinsfile").read_text(encoding="utf-8")
+    assert "sh 'make check deploy-check'" in text
+    (here.folder / "Jenkinsfile").write_text(text.replace("sh 'make check", "bash 'make check"))
+    status, record, output = _pipeline(here, str(here.folder / "Jenkinsfile"), PARAM_ENVIRONMENT="none")
+    assert status not in (0, 3)
+    assert "bash" in output
+    assert _stages(record) == ["check"]
 
 
 def test_stages_call_make_targets_alone() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.emulator import tree
-from tests.deploy.tools import NO_PROVIDER, deploy_environment, terraform
+from tests.deploy.tools import deploy_environment, terraform
 from tools.deploy.outcome import run
 from tools.deploy.policies import checkov
-from tools.deploy.terraform import plugins
+from tools.deploy.terraform import NO_PROVIDER, plugins
 
 pytestmark = pytest.mark.rehearsal
 

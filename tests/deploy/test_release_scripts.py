@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from storecast import __version__
 from tests.deploy.answers import deployed
@@ -96,6 +98,30 @@ def test_smoke_asks_for_readiness_version_and_a_forecast(
     assert done.returncode == status, done.stdout
 
 
+@pytest.mark.parametrize(
+    ("missing", "asked", "status"),
+    [
+        (("champion",), "yes", 0),
+        (("champion",), "", 1),
+        (("log",), "yes", 1),
+        (("champion", "log"), "yes", 1),
+        ((), "yes", 0),
+    ],
+)
+def test_a_first_release_passes_without_a_model_where_that_is_asked_for(
+    here: Clone, missing: tuple[str, ...], asked: str, status: int
+) -> None:
+    """Nobody can have trained before the first release runs; all else must hold, and where there is a model
+    a forecast is asked for all the same."""
+    settings = {"STORECAST_SMOKE_SECONDS": "0.1", "STORECAST_SMOKE_WITHOUT_MODEL": asked}
+    with deployed("1.4.0", missing=missing) as (url, calls):
+        done = here.run("deploy/scripts/smoke", url, "1.4.0", **settings)
+        wrong = here.run("deploy/scripts/smoke", url, "1.5.0", **settings)
+    assert done.returncode == status, done.stdout
+    assert wrong.returncode == 1
+    assert any("/v1/forecasts" in call for call in calls) == (not missing)
+
+
 def test_smoke_speaks_to_no_other_machine_without_tls(here: Clone) -> None:
     """A key is not sent in the clear."""
     assert here.run("deploy/scripts/smoke", "http://forecast.example.com").returncode == 2
@@ -147,6 +173,73 @@ def test_a_host_fetches_a_release_once_and_starts_it(host: Clone, tmp_path: Path
     assert [call.split("compose.yaml ")[1].split()[0] for call in compose] == ["pull", "up", "pull", "up"]
 
 
+def test_containers_can_read_a_release_and_its_data_and_nobody_the_secrets(
+    host: Clone, tmp_path: Path
+) -> None:
+    """They run as users of their own, without root's rights: each folder and file that is mounted is open to
+    them, also where the clone and the host keep to themselves what they write; parameters stay root's."""
+    (host.folder / "compose.yaml").chmod(0o600)
+    before = os.umask(0o077)
+    try:
+        assert host.run("deploy/scripts/push", VERSION="2.0.0").returncode == 0
+        done = host.run(str(HOST / "storecast-release"), "2.0.0")
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stdout
+    release = tmp_path / "releases" / "2.0.0"
+    modes = {path: path.stat().st_mode & 0o777 for path in (release, *release.rglob("*"))}
+    assert {modes[path] for path in modes if path.is_dir()} == {0o755}
+    assert {modes[path] for path in modes if path.is_file()} == {0o644}
+    assert (tmp_path / "releases" / "data").stat().st_mode & 0o777 == 0o755
+    memory = tmp_path / "memory"
+    assert [path.stat().st_mode & 0o077 for path in (memory, memory / "env", memory / "secrets")] == [0, 0, 0]
+
+
+def test_a_release_whose_secrets_are_not_all_there_is_not_started(host: Clone, tmp_path: Path) -> None:
+    """compose.yaml asks for each by name; those that are missing, the backups' key or another, are named
+    before anything is pulled, and what runs goes on running. With all of them it starts."""
+    release = [str(HOST / "storecast-release"), "2.0.0"]
+    assert host.run(*release).returncode == 0
+    (tmp_path / "releases" / "2.0.0" / "compose.yaml").write_bytes((ROOT / "compose.yaml").read_bytes())
+    asked = sorted(yaml.safe_load((ROOT / "compose.yaml").read_text())["secrets"])
+    assert "backup_key" in asked
+    before = len(host.calls("docker"))
+    done = host.run(*release)
+    assert done.returncode == 1
+    assert "2.0.0 asks for parameters that are not there, below /storecast/staging/secrets:" in done.stdout
+    named = done.stdout.strip().splitlines()[-1].rpartition("secrets:")[2]
+    assert set(named.split()) == set(asked) - {"tls.key"}
+    assert len(host.calls("docker")) == before
+    for left_out in (["backup_key"], []):
+        there = [name for name in asked if name not in left_out]
+        found = {"Parameters": [{"Name": f"/storecast/staging/secrets/{n}", "Value": "x"} for n in there]}
+        (host.state / "secrets.json").write_text(json.dumps(found))
+        done = host.run(*release)
+        assert done.returncode == len(left_out), done.stdout
+        assert ("secrets: backup_key" in done.stdout) == bool(left_out)
+
+
+def test_the_parameters_of_the_page_are_those_a_release_asks_for() -> None:
+    """docs/operations/aws.md puts each secret file of compose.yaml into a parameter, and no other."""
+    page = (ROOT / "docs" / "operations" / "aws.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^for name in ((?:[^\n]*\\\n)*[^\n]*); do$", page, re.MULTILINE)
+    names = listed.replace("\\\n", " ").split()
+    assert sorted(names) == sorted(yaml.safe_load((ROOT / "compose.yaml").read_text())["secrets"])
+
+
+def test_compose_is_called_on_the_release_that_runs(host: Clone, tmp_path: Path) -> None:
+    """Whoever is on the host gives compose's own words; without a release he is told that none runs."""
+    command = [str(HOST / "storecast-compose"), "exec", "service-1", "storecast", "keys", "issue"]
+    done = host.run(*command)
+    assert (done.returncode, "no release runs here" in done.stdout) == (1, True)
+    assert host.run(str(HOST / "storecast-release"), "2.0.0").returncode == 0
+    assert host.run(*command).returncode == 0
+    folder = (tmp_path / "releases" / "2.0.0").resolve()
+    where = f"--project-directory {folder} --env-file {tmp_path}/memory/env -f {folder}/compose.yaml"
+    words = "exec service-1 storecast keys issue"
+    assert host.calls("docker")[-1] == f"compose --project-name storecast {where} {words}"
+
+
 def test_a_damaged_bundle_is_not_started(host: Clone, tmp_path: Path) -> None:
     """What runs goes on running; the damaged release is not kept."""
     (host.state / "bucket" / "2.0.0" / "bundle.tar.gz").write_bytes(b"damaged")
@@ -181,8 +274,11 @@ def test_backups_are_copied_and_none_removed(host: Clone, tmp_path: Path) -> Non
 
 
 def test_scripts_are_executable_and_parse() -> None:
-    """Each can be started, and the shell understands it to its end."""
-    shells = [*(ROOT / "deploy" / "scripts").iterdir(), HOST / "storecast-release", HOST / "storecast-backup"]
+    """Each can be started, the shell understands it to its end, and the host is given all of its own."""
+    programs = [path for path in HOST.iterdir() if not path.suffix]
+    (given,) = re.findall(r"programs +=.*\[(.*)\]", (HOST.parent / "main.tf").read_text(encoding="utf-8"))
+    assert sorted(re.findall(r'"(.+?)"', given)) == sorted(path.name for path in programs)
+    shells = [*(ROOT / "deploy" / "scripts").iterdir(), *programs]
     for script in shells:
         first = script.read_text(encoding="utf-8").splitlines()[0]
         assert os.access(script, os.X_OK) is (script.suffix != ".sh"), script

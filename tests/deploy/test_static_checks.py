@@ -13,6 +13,9 @@ pytestmark = pytest.mark.rehearsal
 
 @pytest.mark.parametrize("part", check.PARTS)
 def test_every_static_check_passes(part: str) -> None:
-    """No part has a failure; its output is the test's message."""
+    """No part has a failure, whose output is the test's message; what was left out is told by a skip."""
     assert deploy_environment() == BIN
-    assert [outcome for outcome in check.PARTS[part]() if outcome.result == "failed"] == []
+    outcomes = list(check.PARTS[part]())
+    assert [outcome for outcome in outcomes if outcome.result == "failed"] == []
+    if left := [f"{outcome.name}: {outcome.detail}" for outcome in outcomes if outcome.result == "skipped"]:
+        pytest.skip("; ".join(left))

@@ -12,9 +12,7 @@ import pytest
 
 from tests.needs import ROOT
 
-__all__ = ["NO_PROVIDER", "deploy_environment", "kubectl", "terraform"]
-
-NO_PROVIDER = "needs Terraform's AWS provider: TF_PLUGIN_DIR names no mirror, and no registry is reached"
+__all__ = ["deploy_environment", "kubectl", "terraform"]
 
 
 def deploy_environment() -> Path:

@@ -58,7 +58,9 @@ def write_secrets(folder: Path) -> list[str]:
     if not (folder / "postgres-password").exists():
         password = secrets.token_urlsafe(24)
         keep("postgres-password", password.encode())
-        keep("storecast_log_url", f"postgresql://storecast:{password}@postgres:5432/storecast".encode())
+        # The stores inside a development cluster have no certificates: what is not verified is said to be.
+        url = f"postgresql://storecast:{password}@postgres:5432/storecast?sslmode=disable"
+        keep("storecast_log_url", url.encode())
     if not (folder / "redis.conf").exists():
         password = secrets.token_urlsafe(24)
         keep("redis.conf", f"requirepass {password}\n".encode())
@@ -67,6 +69,8 @@ def write_secrets(folder: Path) -> list[str]:
         key, certificate = _certificate()
         keep("tls.key", key)
         keep("tls.crt", certificate)
+    if not (folder / "backup_key").exists():
+        keep("backup_key", secrets.token_hex(32).encode())
     if not (folder / "api-key").exists():
         keep("api-key", b"")  # `storecast keys issue` makes it, once there is a database to know it
     return made

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.deploy.outcome import ROOT, Outcome, passed, run
+from tools.deploy.outcome import ROOT, Outcome, absent, passed, run
 
 __all__ = ["checks"]
 
@@ -23,10 +23,15 @@ def checks(tree: Path = ROOT) -> Iterator[Outcome]:
     if not pipelines:
         yield Outcome("jenkins", "nothing", "no Jenkinsfile")
         return
-    if not LINTER.exists() or not shutil.which("java"):
-        remedy = "Node 20 with npm, and Java 17; then make setup-deploy"
-        yield Outcome("npm-groovy-lint", "skipped", f"needs {remedy}")
-        return
+    name = "npm-groovy-lint"
+    for program, remedy, ours in (
+        ("java", "make setup-ci", True),
+        ("npm", "install Node 20, then make setup-deploy", False),
+        (str(LINTER), "make setup-deploy", True),
+    ):
+        if missing := absent(name, program, remedy, installable=ours):
+            yield missing
+            return
     # The linter takes a folder and reads everything in it, so that the pipelines lie in one of their own.
     folder = ROOT / "build" / "deploy-check" / "jenkins"
     shutil.rmtree(folder, ignore_errors=True)
@@ -45,4 +50,4 @@ def checks(tree: Path = ROOT) -> Iterator[Outcome]:
         "--files",
         "**/*Jenkinsfile",
     ]
-    yield passed("npm-groovy-lint Jenkinsfile jenkins/", run(command, folder=folder))
+    yield passed(f"{name} Jenkinsfile jenkins/", run(command, folder=folder))

@@ -32,6 +32,7 @@ module "system" {
   database            = var.database
   cache               = var.cache
   cache_auth_token    = var.cache_auth_token
+  domain              = var.domain
   load_balancer       = var.load_balancer
   alarm_emails        = var.alarm_emails
   alarm_limits        = var.alarm_limits

@@ -8,6 +8,11 @@ output "url" {
   value       = module.system.url
 }
 
+output "host_address" {
+  description = "Fixed public address of the host: what the domain's record points at where no load balancer stands in front."
+  value       = module.system.host_address
+}
+
 output "instance_id" {
   description = "The host."
   value       = module.system.instance_id

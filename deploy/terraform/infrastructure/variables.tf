@@ -72,7 +72,7 @@ variable "https_cidrs" {
 }
 
 variable "web_cidrs" {
-  description = "Who may reach the web app's own port, 8501, past the front; nobody without."
+  description = "Who may reach the web app's own port, 8501, past the front; nobody without. nginx serves the app on 443: 8501 answers only where a compose file of your own publishes it."
   type        = list(string)
   default     = null
 }
@@ -90,7 +90,7 @@ variable "compose_sha256" {
 }
 
 variable "database" {
-  description = "A PostgreSQL of RDS beside the host; null keeps the one of compose."
+  description = "A PostgreSQL of RDS beside the host; null makes none. Compose goes on with its own until it is led there by hand: docs/operations/aws.md."
   type = object({
     instance_class = optional(string)
     storage_gb     = optional(number)
@@ -101,7 +101,7 @@ variable "database" {
 }
 
 variable "cache" {
-  description = "A Redis of ElastiCache beside the host; null keeps the one of compose."
+  description = "A Redis of ElastiCache beside the host; null makes none. Compose goes on with its own until it is led there by hand: docs/operations/aws.md."
   type = object({
     node_type = optional(string)
     two_zones = optional(bool)
@@ -114,6 +114,12 @@ variable "cache_auth_token" {
   type        = string
   default     = null
   sensitive   = true
+}
+
+variable "domain" {
+  description = "Name by which users reach the host where no load balancer stands in front: the one its certificate names."
+  type        = string
+  default     = null
 }
 
 variable "load_balancer" {

@@ -9,9 +9,11 @@ class Failed extends RuntimeException { Failed(String m) { super(m) } }
 
 class Run {
     File record, folder
+    Script script
     Map<String, String> env = [:]
     Map<String, Object> params = [:]
     String result = 'SUCCESS'
+    List<Integer> limits = [] // of time, in hours, that hold now; outermost first
 
     void note(Map what) { record.append(JsonOutput.toJson(what) + '\n') }
 
@@ -19,7 +21,7 @@ class Run {
     void sh(Map given) { sh(given.script as String) }
 
     void sh(String script) {
-        note([step: 'sh', script: script, env: env.keySet().findAll { it.startsWith('AWS_') || it in ['BACKEND', 'STORECAST_SMOKE_KEY', 'STORECAST_CA'] }.sort()])
+        note([step: 'sh', script: script, within: limits, env: env.keySet().findAll { it.startsWith('AWS_') || it in ['BACKEND', 'KUBECONFIG', 'REGISTRY_PASSWORD', 'STORECAST_SMOKE_KEY', 'STORECAST_CA'] }.sort()])
         def builder = new ProcessBuilder('sh', '-ec', script).directory(folder).inheritIO()
         builder.environment().putAll(env)
         params.each { name, value -> builder.environment().put(name as String, value as String) }
@@ -32,11 +34,17 @@ class Run {
     void archiveArtifacts(Map given) { note([step: 'archive', of: given.artifacts]) }
 
     void input(Map given) {
-        note([step: 'input', message: given.message as String, submitter: given.submitter])
+        note([step: 'input', within: limits, message: given.message as String, submitter: given.submitter])
         if (System.getenv('ANSWER') != 'proceed') { throw new Aborted() }
     }
 
-    void timeout(Map given, Closure inside) { steps(inside) }
+    void timeout(Map given, Closure inside) { within([given], { steps(inside) }) }
+
+    void within(List<Map> given, Closure inside) {
+        def before = limits
+        limits = before + given.collect { it.time * [HOURS: 1, DAYS: 24][it.unit] }
+        try { inside() } finally { limits = before }
+    }
 
     Map file(Map given) { [id: given.credentialsId as String, names: [given.variable]] }
     Map string(Map given) { [id: given.credentialsId as String, names: [given.variable]] }
@@ -74,18 +82,22 @@ class Run {
 class Block {
     List<Map> words = []
     Run run
+    boolean read = false
     Block(Run run, Closure body) {
         this.run = run
         body.delegate = this
         body.resolveStrategy = Closure.DELEGATE_FIRST
         body()
+        read = true
     }
     def getParams() { run.params }
     def getEnv() { run.env }
     void setProperty(String name, Object value) {
-        if (name in ['words', 'run']) { this.@"$name" = value } else { run.env[name] = value as String }
+        if (name in ['words', 'run', 'read']) { this.@"$name" = value } else { run.env[name] = value as String }
     }
     def methodMissing(String name, args) {
+        if (run.script.metaClass.respondsTo(run.script, name, args)) { return run.script."$name"(*args) } // beside the pipeline
+        if (read) { throw new MissingMethodException(name, Block, args) } // a step that the stand-in does not know
         words << [name: name, args: args as List]
         return [name: name, args: args as List]
     }
@@ -101,17 +113,22 @@ class Pipeline {
     void after(Closure body, String outcome) {
         if (body == null) { return }
         def block = new Block(run, body)
-        block.only(['always', 'failure', 'success', 'aborted'])
-        ['always', outcome].each { name -> block.words.findAll { it.name == name }.each { run.steps(it.args[0] as Closure) } }
+        block.only(['always', 'failure', 'success', 'aborted', 'unsuccessful'])
+        (['always', outcome] + (outcome == 'success' ? [] : ['unsuccessful'])).each { name -> block.words.findAll { it.name == name }.each { run.steps(it.args[0] as Closure) } }
+    }
+    List<Map> limits(Block block) {
+        new Block(run, block.one('options') ?: { }).words.findAll { it.name == 'timeout' }.collect { it.args[0] }
     }
     void stage(String name, Closure body) {
         def block = new Block(run, body)
-        block.only(['when', 'steps', 'stages', 'post'])
+        block.only(['when', 'options', 'steps', 'stages', 'post'])
         if (block.one('when') != null && !run.when(block.one('when'))) { run.note([skipped: name]); return }
         run.note([stage: name])
         String outcome = 'success'
         try {
-            if (block.one('stages') != null) { stages(block.one('stages')) } else { run.steps(block.one('steps')) }
+            run.within(limits(block)) {
+                if (block.one('stages') != null) { stages(block.one('stages')) } else { run.steps(block.one('steps')) }
+            }
         } catch (Aborted e) { outcome = 'aborted'; throw e } catch (Failed e) { outcome = 'failure'; throw e } finally { after(block.one('post'), outcome) }
     }
     void stages(Closure body) {
@@ -130,7 +147,7 @@ class Pipeline {
         run.note([options: new Block(run, block.one('options')).words*.name, triggers: block.one('triggers') ? new Block(run, block.one('triggers')).words.collect { it.args[0] } : []])
         if (block.one('environment')) { new Block(run, block.one('environment')) }
         String outcome = 'success'
-        try { stages(block.one('stages')) } catch (Aborted e) { outcome = 'aborted' } catch (Failed e) { outcome = 'failure'; run.note([failed: e.message]) }
+        try { run.within(limits(block)) { stages(block.one('stages')) } } catch (Aborted e) { outcome = 'aborted' } catch (Failed e) { outcome = 'failure'; run.note([failed: e.message]) }
         after(block.one('post'), outcome)
         run.note([result: outcome])
         if (outcome != 'success') { System.exit(outcome == 'aborted' ? 3 : 1) }
@@ -141,5 +158,7 @@ def run = new Run(record: new File(args[1]), folder: new File(args[2]))
 def binding = new Binding()
 binding.setVariable('params', run.params)
 binding.setVariable('env', run.env)
+['file', 'string', 'usernamePassword'].each { kind -> binding.setVariable(kind, run.&"$kind") }
 binding.setVariable('pipeline', { Closure body -> new Pipeline(run: run).run(body) })
-new GroovyShell(binding).evaluate(new File(args[0]))
+run.script = new GroovyShell(binding).parse(new File(args[0]))
+run.script.run()

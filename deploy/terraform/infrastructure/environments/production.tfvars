@@ -1,4 +1,5 @@
-# A network of its own, a database that outlives the host. With a domain in Route 53, add load_balancer.
+# A network of its own. With a domain in Route 53, add load_balancer, else domain. The system keeps to the databases of
+# compose; docs/operations/aws.md says what `database` and `cache` make, and what is then left to do.
 environment         = "production"
 region              = "eu-central-1"
 vpc_cidr            = "10.30.0.0/16"
@@ -7,10 +8,3 @@ data_gb             = 100
 log_days            = 365
 backup_days         = 365
 deletion_protection = true
-
-database = {
-  instance_class = "db.m6g.large"
-  storage_gb     = 50
-  two_zones      = true
-  backup_days    = 35
-}

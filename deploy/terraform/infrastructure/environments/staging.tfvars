@@ -6,9 +6,3 @@ instance_type       = "t3.large"
 log_days            = 90
 backup_days         = 30
 deletion_protection = false
-
-database = {
-  instance_class = "db.t4g.medium"
-  two_zones      = false
-  backup_days    = 7
-}

@@ -46,7 +46,7 @@ resource "aws_instance" "this" {
     }
     compose_version = var.compose_version
     compose_sha256  = var.compose_sha256 == null ? "" : var.compose_sha256
-    programs        = { for name in ["storecast-release", "storecast-backup"] : name => file("${path.module}/files/${name}") }
+    programs        = { for name in ["storecast-release", "storecast-compose", "storecast-backup"] : name => file("${path.module}/files/${name}") }
     units = {
       for name in ["storecast.service", "storecast-backup.service", "storecast-backup.timer"] :
       name => file("${path.module}/files/${name}")

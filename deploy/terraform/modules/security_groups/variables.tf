@@ -40,7 +40,7 @@ variable "ssh_cidrs" {
 }
 
 variable "web_cidrs" {
-  description = "Who may reach the web app's own port, 8501, past the front; nobody without."
+  description = "Who may reach the web app's own port, 8501, past the front; nobody without. nginx serves the app on 443: 8501 answers only where a compose file of your own publishes it."
   type        = list(string)
   default     = []
   nullable    = false

@@ -5,7 +5,12 @@ output "name" {
 
 output "url" {
   description = "Where users find the system."
-  value       = try(module.load_balancer[0].url, "https://${module.host.address}")
+  value       = try(module.load_balancer[0].url, "https://${coalesce(var.domain, module.host.address)}")
+}
+
+output "host_address" {
+  description = "Fixed public address of the host: what the domain's record points at where no load balancer stands in front."
+  value       = module.host.address
 }
 
 output "instance_id" {

@@ -87,7 +87,7 @@ variable "https_cidrs" {
 }
 
 variable "web_cidrs" {
-  description = "Who may reach the web app's own port, 8501, past the front; nobody without."
+  description = "Who may reach the web app's own port, 8501, past the front; nobody without. nginx serves the app on 443: 8501 answers only where a compose file of your own publishes it."
   type        = list(string)
   default     = []
   nullable    = false
@@ -107,7 +107,7 @@ variable "compose_sha256" {
 }
 
 variable "database" {
-  description = "A PostgreSQL of RDS beside the host; null keeps the one of compose."
+  description = "A PostgreSQL of RDS beside the host; null makes none. Compose goes on with its own until it is led there by hand: docs/operations/aws.md."
   type = object({
     instance_class = optional(string)
     storage_gb     = optional(number)
@@ -118,7 +118,7 @@ variable "database" {
 }
 
 variable "cache" {
-  description = "A Redis of ElastiCache beside the host; null keeps the one of compose."
+  description = "A Redis of ElastiCache beside the host; null makes none. Compose goes on with its own until it is led there by hand: docs/operations/aws.md."
   type = object({
     node_type = optional(string)
     two_zones = optional(bool)
@@ -135,6 +135,22 @@ variable "cache_auth_token" {
   validation {
     condition     = var.cache == null || var.cache_auth_token != null
     error_message = "A cache needs its password: set TF_VAR_cache_auth_token."
+  }
+}
+
+variable "domain" {
+  description = "Name by which users reach the host where no load balancer stands in front: the one its certificate names, and the parameter env/STORECAST_DOMAIN. Its record, to the output host_address, is made where its zone is kept. Null leaves the bare address, which no certificate of make secrets names."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.domain == null || can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain))
+    error_message = "A domain is written such as forecast.example.com, without https:// and port."
+  }
+
+  validation {
+    condition     = var.domain == null || var.load_balancer == null
+    error_message = "Behind a load balancer users come by its domain: leave this one out."
   }
 }
 

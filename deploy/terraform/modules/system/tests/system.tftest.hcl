@@ -84,6 +84,36 @@ run "the_smallest_system" {
   }
 }
 
+run "a_host_by_its_domain" {
+  command = plan
+
+  variables {
+    domain = "forecast.example.com"
+  }
+
+  assert {
+    condition     = output.url == "https://forecast.example.com"
+    error_message = "It is asked by the name that its certificate has, not by an address."
+  }
+}
+
+run "no_domain_but_a_whole_one" {
+  command = plan
+  variables {
+    domain = "https://forecast.example.com"
+  }
+  expect_failures = [var.domain]
+}
+
+run "one_name_alone" {
+  command = plan
+  variables {
+    domain        = "forecast.example.com"
+    load_balancer = { domain = "forecast.example.com", zone_id = "Z1" }
+  }
+  expect_failures = [var.domain]
+}
+
 run "everything" {
   command = plan
 
