@@ -21,6 +21,7 @@ _BENCHMARKS = {
     "webapp": "the web app: first page, a change of store, twenty sessions at once",
     "serving": "the service beside MLflow's, BentoML and a route that does nothing",
     "log": "commits of the forecast log, beside the disk's sync time",
+    "life": "bands after weekly updates; CPU of update, monitor, explanation and shadow",
     "drift": "false alarms a year where nothing drifts, and weeks until a fault is found",
 }
 

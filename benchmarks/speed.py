@@ -21,7 +21,7 @@ from benchmarks.splits import SPLITS, Level
 from benchmarks.tables import facts, markdown_table, write_results
 from storecast.forecasting.sample import make_large
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "run", "task"]
 
 _WEEKS, _AHEAD, _FEW = 156, 52, 1_000
 _ABOUT = """One thread; CPU seconds after imports, the median where a step was repeated; peak memory is that
@@ -32,7 +32,7 @@ _LARGE = """## {series:,} synthetic series
 ran on the same panel and machine right after; MSTL on the first {few:,} series alone."""
 
 
-def _task(root: Path, log: Path, *arguments: str, home: Path | None = None) -> dict[str, Any]:
+def task(root: Path, log: Path, *arguments: str, home: Path | None = None) -> dict[str, Any]:
     """What one process of ``benchmarks.speed_tasks`` found."""
     env = {**os.environ, **ONE_THREAD} | ({"STORECAST_HOME": str(home)} if home else {})
     command = [sys.executable, "-m", "benchmarks.speed_tasks", *arguments]
@@ -57,9 +57,9 @@ def _level(level: Level, args: argparse.Namespace, root: Path, build: Path) -> t
     log, home = build / f"speed-{level}.log", build / f"home-{level}"
     shutil.rmtree(home, ignore_errors=True)
     found = {
-        f"fit aligned with bands, {split.name}": _task(root, log, "fit", data, "aligned", cutoff, ahead),
-        "fit aligned with bands, all weeks, 52 ahead": _task(root, log, "fit", data, "aligned", "", "52"),
-        "fit blend with bands, all weeks, 52 ahead": _task(root, log, "fit", data, "blend", "", "52"),
+        f"fit aligned with bands, {split.name}": task(root, log, "fit", data, "aligned", cutoff, ahead),
+        "fit aligned with bands, all weeks, 52 ahead": task(root, log, "fit", data, "aligned", "", "52"),
+        "fit blend with bands, all weeks, 52 ahead": task(root, log, "fit", data, "blend", "", "52"),
     }
     table = sorted(found["fit blend with bands, all weeks, 52 ahead"]["table_seconds"])
     found["its forecasts and bands of all series, 52 weeks"] = {"seconds": table, "median": table[1]}
@@ -69,7 +69,7 @@ def _level(level: Level, args: argparse.Namespace, root: Path, build: Path) -> t
         ("`train`, another", ("train", data)),
         ("`forecast` of all series, 52 weeks, by the champion", asked),
     ):
-        found[name] = _task(root, log, "command", *command, home=home)
+        found[name] = task(root, log, "command", *command, home=home)
     return found, sales.label
 
 
@@ -100,7 +100,7 @@ def _large(series: int, root: Path, build: Path) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     path = folder / "panel.parquet"
     _write_large(series, path)
-    found = _task(root, folder / "speed.log", "large", str(path), str(folder / "out.parquet"))
+    found = task(root, folder / "speed.log", "large", str(path), str(folder / "out.parquet"))
     us = 1e6 / found["series"]
     return {
         "series": found["series"],

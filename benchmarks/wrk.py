@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,18 +15,19 @@ from storecast.errors import SetupError
 
 __all__ = ["TURN", "Asked", "Load", "parse", "script", "wrk"]
 
-TURN = "@TURN@"  # in a body: the number of the request, so that no two are the same
+TURN = "@TURN@"  # in a body: a number of as many digits as any, so that no two requests ever are the same
 
+_DIGITS = 10**12  # of which the turns are counted; with the two before them a double holds as many
 _MARK = "wrk-found "
 # wrk turns the script's requests; what it found is told as one line of JSON instead of for people.
 _SCRIPT = """local asked = {{}}
 function init(args)
 {requests}
 end
-local turn = 0
+local turn = {first}
 function request()
   turn = turn + 1
-  local one = asked[(turn - 1) % #asked + 1]
+  local one = asked[turn % #asked + 1]
   return type(one) == "string" and one or one(turn)
 end
 function done(summary, latency, requests)
@@ -71,15 +73,15 @@ def _lua(text: str) -> str:
     return f'"{escaped}"'
 
 
-def script(asked: Asked) -> str:
-    """The Lua that makes wrk send ``asked`` in turns."""
+def script(asked: Asked, first: int) -> str:
+    """The Lua that makes wrk send ``asked`` in turns, which are counted from ``first`` on."""
     headers = ", ".join(f"[{_lua(name)}] = {_lua(value)}" for name, value in asked.headers.items())
     lines = [f"  local headers = {{{headers}}}", '  headers["Host"] = wrk.headers["Host"]']
     for path, body in asked.each:
         text = " .. turn .. ".join(map(_lua, body.split(TURN))) if body else "nil"
         made = f"wrk.format({_lua(asked.method)}, {_lua(path)}, headers, {text})"
         lines.append(f"  asked[#asked + 1] = {f'function(turn) return {made} end' if TURN in body else made}")
-    return _SCRIPT.format(requests="\n".join(lines), mark=_MARK)
+    return _SCRIPT.format(requests="\n".join(lines), mark=_MARK, first=first)
 
 
 def parse(text: str) -> Load:
@@ -100,7 +102,8 @@ def wrk(url: str, asked: Asked, connections: int, seconds: int, folder: Path) ->
     if program is None:
         raise SetupError("There is no load generator to measure with.", remedy="apt-get install wrk")
     path = folder / "asked.lua"
-    path.write_text(script(asked))
+    # Counted from the clock, so that no load repeats one before it, whose answers may be kept.
+    path.write_text(script(asked, _DIGITS + time.time_ns() // 1000 % _DIGITS))
     command = [program, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
     done = subprocess.run(
         [*command, "-s", str(path), url], capture_output=True, text=True, check=False, timeout=seconds + 60

@@ -42,7 +42,9 @@ def test_a_load_that_was_not_answered_well_is_no_figure(text: str) -> None:
 
 def test_texts_reach_wrk_as_they_are() -> None:
     """Quotes, backslashes and line ends are escaped for Lua; a turn is put in between."""
-    made = script(Asked("POST", [("/a", 'x "\\\n'), ("/b", f"20.{TURN},")], {"Content-Type": "text/csv"}))
+    asked = Asked("POST", [("/a", 'x "\\\n'), ("/b", f"20.{TURN},")], {"Content-Type": "text/csv"})
+    made = script(asked, 700)
+    assert "local turn = 700\n" in made
     assert r'wrk.format("POST", "/a", headers, "x \"\\\n")' in made
     assert 'function(turn) return wrk.format("POST", "/b", headers, "20." .. turn .. ",") end' in made
     assert '["Content-Type"] = "text/csv"' in made
