@@ -114,7 +114,7 @@ test: $(DEV) ## run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 -m "not e2e and not rehearsal" $(ARGS)
 
 .PHONY: rehearsal
-rehearsal: $(DEV) ## rehearse the deployment: images, containers, Terraform on an emulator, pipelines
+rehearsal: $(DEV) $(DEPLOY) ## rehearse the deployment: images, containers, Terraform on an emulator, pipelines
 	@$(BIN)/python -m pytest -m rehearsal $(ARGS)
 
 .PHONY: e2e
@@ -160,8 +160,12 @@ pictures: $(DEV) ## draw README's pictures anew, from the sample
 	@$(BIN)/python tools/readme_pictures.py
 	@$(BIN)/python -m tools.web_pictures
 
+.PHONY: cards
+cards: $(RUNTIME) ## make docs/model-card.md and docs/data-card.md anew, from the sample
+	@$(BIN)/python -m tools.cards
+
 .PHONY: dashboards
-dashboards: $(DEV) ## make Grafana's dashboards by tools/panels.py, and the alert rules for Kubernetes
+dashboards: $(DEV) ## make Grafana's dashboards by tools/panels, and the alert rules for Kubernetes
 	@$(BIN)/python -m tools.dashboards
 
 # Existing pins stay unless ARGS="--upgrade" (or --upgrade-package NAME) asks for newer ones.
@@ -170,8 +174,8 @@ image: ## build the images service, webapp and jobs [BASE_IMAGE=...] [VERSION=..
 	@BASE_IMAGE="$(BASE_IMAGE)" VERSION="$(VERSION)" IMAGES="$(IMAGES)" ENGINE="$(ENGINE)" tools/image $(ARGS)
 
 .PHONY: secrets
-secrets: ## make the secrets and certificates of compose.yaml that are missing [DOMAIN=...]
-	@DOMAIN="$(DOMAIN)" tools/secrets
+secrets: ## make the secrets and certificates of compose.yaml that are missing [DOMAIN=...] [RENEW=yes]
+	@DOMAIN="$(DOMAIN)" RENEW="$(RENEW)" tools/secrets
 
 .PHONY: up
 up: secrets ## start the whole system in containers (compose.yaml), from images that are there
@@ -182,31 +186,29 @@ down: ## stop it; volumes stay
 	@tools/compose down
 
 .PHONY: sbom
-sbom: $(DEPLOY) ## list what each image installs (CycloneDX), into build/sbom
-	@mkdir -p build/sbom
-	@for part in service webapp jobs; do \
-	  .venv-deploy/bin/cyclonedx-py requirements --output-reproducible \
-	    -o build/sbom/$$part.json $(PARTS)/$$part.lock && echo "build/sbom/$$part.json" || exit 1; \
-	done
+sbom: $(DEPLOY) ## list what each image holds (CycloneDX), into build/sbom [VERSION=...] [IMAGES=...] [ENGINE=...]
+	@VERSION="$(VERSION)" IMAGES="$(IMAGES)" ENGINE="$(ENGINE)" .venv-deploy/bin/python -m tools.deploy.sbom
 
 # What a pipeline or a person does to an environment: scripts that take their settings by the environment.
+# TARGET=kubernetes is the environment's cluster; without it, its host.
 RELEASING := scan push plan apply deploy smoke rollback-release
 $(RELEASING): export ENVIRONMENT := $(ENVIRONMENT)
 $(RELEASING): export VERSION := $(VERSION)
 $(RELEASING): export BACKEND := $(BACKEND)
 $(RELEASING): export IMAGES := $(IMAGES)
 $(RELEASING): export ENGINE := $(ENGINE)
+$(RELEASING): export TARGET := $(TARGET)
 
 .PHONY: scan
 scan: sbom ## what the images hold, and known holes in them where Trivy is installed [VERSION=...]
 	@deploy/scripts/scan
 
 .PHONY: push
-push: ## images and bundle of a release to an environment [ENVIRONMENT=...] [VERSION=...] [BACKEND=...]
+push: ## images and bundle of a release to an environment [ENVIRONMENT=...] [VERSION=...] [TARGET=...]
 	@deploy/scripts/push
 
 .PHONY: plan
-plan: ## what would change in an environment's infrastructure [ENVIRONMENT=...] [BACKEND=...]
+plan: ## what would change in an environment's infrastructure [ENVIRONMENT=...] [BACKEND=...] [TARGET=...]
 	@deploy/scripts/plan
 
 .PHONY: apply
@@ -214,7 +216,7 @@ apply: ## carry out the plan that was kept [ENVIRONMENT=...] [BACKEND=...]
 	@deploy/scripts/apply
 
 .PHONY: deploy
-deploy: ## start a release on an environment's host [ENVIRONMENT=...] [VERSION=...] [BACKEND=...]
+deploy: ## start a release on an environment's host or cluster [ENVIRONMENT=...] [VERSION=...] [TARGET=...]
 	@deploy/scripts/deploy
 
 .PHONY: smoke
@@ -222,7 +224,7 @@ smoke: ## ask a deployed system for readiness, version and a forecast [URL=...] 
 	@deploy/scripts/smoke "$(or $(URL),$(shell cat build/url-$(ENVIRONMENT) 2>/dev/null))" $(VERSION)
 
 .PHONY: rollback-release
-rollback-release: ## back to the release that ran before [ENVIRONMENT=...] [VERSION=...] [BACKEND=...]
+rollback-release: ## back to the release that ran before [ENVIRONMENT=...] [VERSION=...] [TARGET=...]
 	@deploy/scripts/rollback-release
 
 .PHONY: retrain

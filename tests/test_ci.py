@@ -11,11 +11,16 @@ import pytest
 
 from tests.needs import ROOT
 
-# Stands for make: notes what it was asked for and in which environment, and ends as pytest would.
+# Stands for make: notes what it was asked for and in which environment, and ends as pytest would. What is
+# steady fails also when it is asked for again, with arguments for pytest.
 MAKE = """#!/bin/sh
-echo "$1 servers=$REQUIRE_SERVERS data=$STORECAST_REAL_DATA" >> "$NOTES"
+echo "$1 servers=$REQUIRE_SERVERS data=$STORECAST_REAL_DATA $2" >> "$NOTES"
+if test "$1" = "$FAILING" && test "$STEADY" -o -z "$2"; then
+    for number in $(seq $FAILED); do echo "FAILED tests/test_$number.py::test_it[a b] - AssertionError"; done
+    echo "===== $FAILED failed, 3 passed in 1.23s ($1) ====="
+    exit 2
+fi
 echo "===== 3 passed, 1 skipped in 1.23s ($1) ====="
-test "$1" != "$FAILING"
 """
 
 
@@ -30,13 +35,18 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def build(clone: Path, *, failing: str = "", data: str = "") -> tuple[int, list[str], list[str]]:
-    """(exit status, what was asked of make, output) of the build script, started from elsewhere."""
+def build(
+    clone: Path, *, failing: str = "", failed: int = 0, steady: bool = True, data: str = ""
+) -> tuple[int, list[str], list[str]]:
+    """(exit status, what was asked of make, output) of the build script, started from elsewhere. So many
+    tests of one step are ``failed``; unless ``steady`` they pass when they are run again."""
     notes = clone / "notes"
     environment = os.environ | {
         "PATH": f"{clone.parent / 'bin'}:{os.environ['PATH']}",
         "NOTES": str(notes),
         "FAILING": failing,
+        "FAILED": str(failed),
+        "STEADY": "yes" if steady else "",
         "STORECAST_REAL_DATA": data,
     }
     done = subprocess.run(
@@ -52,36 +62,63 @@ def build(clone: Path, *, failing: str = "", data: str = "") -> tuple[int, list[
 
 
 def test_the_whole_build_runs_in_order_and_leaves_nothing_out(clone: Path) -> None:
-    """System packages, checks, tests, long tests; an absent server is a failure in each."""
+    """System packages, checks, tests, long tests, rehearsals; an absent server is a failure in each."""
     status, notes, output = build(clone)
     assert status == 0
-    assert [note.split()[0] for note in notes] == ["setup-ci", "check", "test", "e2e"]
+    assert [note.split()[0] for note in notes] == ["setup-ci", "check", "test", "e2e", "rehearsal"]
     assert all("servers=1" in note for note in notes)
-    assert output[-3:] == [
+    assert output[-4:] == [
         "test: ===== 3 passed, 1 skipped in 1.23s (test) =====",
         "e2e: ===== 3 passed, 1 skipped in 1.23s (e2e) =====",
+        "rehearsal: ===== 3 passed, 1 skipped in 1.23s (rehearsal) =====",
         "all passed",
     ]
 
 
-@pytest.mark.parametrize(("failing", "ran"), [("setup-ci", 1), ("check", 2), ("test", 3), ("e2e", 4)])
+@pytest.mark.parametrize(
+    ("failing", "ran"), [("setup-ci", 1), ("check", 2), ("test", 3), ("e2e", 4), ("rehearsal", 5)]
+)
 def test_a_failure_ends_the_build_and_is_its_status(clone: Path, failing: str, ran: int) -> None:
     """No later step runs, none hides it, and the closing lines of what ran are still shown."""
     status, notes, output = build(clone, failing=failing)
     assert status != 0
     assert len(notes) == ran
     assert output[-1].startswith("FAILED")
-    assert sum("passed, 1 skipped" in line for line in output[output.index("== closing lines") :]) == max(
-        0, ran - 2
-    )
+    assert sum("3 passed" in line for line in output[output.index("== closing lines") :]) == max(0, ran - 2)
+
+
+AGAIN = "ARGS=-n 0 --last-failed --last-failed-no-failures none"
+
+
+@pytest.mark.parametrize("step", ["test", "e2e", "rehearsal"])
+def test_a_few_that_failed_are_run_once_more_and_named(clone: Path, step: str) -> None:
+    """What passes by itself does not end the build, and its reader sees last that it did not at first."""
+    status, notes, output = build(clone, failing=step, failed=3, steady=False)
+    assert status == 0
+    assert len(notes) == 6
+    assert [note.split()[0] for note in notes if note.endswith(AGAIN)] == [step]
+    closing = output[output.index("== closing lines") :]
+    assert f"{step}: ===== 3 failed, 3 passed in 1.23s ({step}) =====" in closing
+    assert f"{step}-again: ===== 3 passed, 1 skipped in 1.23s ({step}) =====" in closing
+    named = [f"unsteady, passed when run again: tests/test_{number}.py::test_it[a b]" for number in (1, 2, 3)]
+    assert closing[-4:] == [*named, "all passed"]
+
+
+@pytest.mark.parametrize(("failed", "asked"), [(3, 4), (4, 3)])
+def test_what_fails_again_or_widely_ends_the_build(clone: Path, failed: int, asked: int) -> None:
+    """There is one more run and no third; where many fail there is none."""
+    status, notes, output = build(clone, failing="test", failed=failed)
+    assert (status, len(notes)) == (2, asked)
+    assert output[-1] == "FAILED with 2"
+    assert not [line for line in output if "unsteady" in line]
 
 
 def test_the_real_data_is_found_beside_the_clone_by_its_whole_path(clone: Path) -> None:
     """Tests change their folder; the path that they are given does not depend on it."""
-    assert build(clone)[1][0].endswith("data=")
+    assert build(clone)[1][0].endswith("data= ")
     (clone / "notes").unlink()
     data = clone.parent / "shared" / "data"
     data.mkdir(parents=True)
-    assert build(clone)[1][0].endswith(f"data={data}")
+    assert build(clone)[1][0].endswith(f"data={data} ")
     (clone / "notes").unlink()
-    assert build(clone, data="/elsewhere")[1][0].endswith("data=/elsewhere")
+    assert build(clone, data="/elsewhere")[1][0].endswith("data=/elsewhere ")

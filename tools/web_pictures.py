@@ -18,7 +18,8 @@ __all__ = ["main"]
 _FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 _WIDTH = 1280
 _DRAWN = """() => document.querySelector('[data-test-script-state="notRunning"]')
-  && document.querySelector('canvas') && !document.querySelector('[data-testid="stSkeleton"]')"""
+  && document.querySelector('[data-testid="stVegaLiteChart"] svg')
+  && !document.querySelector('[data-testid="stSkeleton"]')"""
 # name -> address, height of the picture, light or dark
 _PICTURES = {
     "web-overview.png": ("/", 1000, "light"),

@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -277,6 +278,36 @@ def test_postgres_stopped_and_started_under_load(server: Postgres, home: Path) -
             found = [row[0] for row in connection.execute("SELECT request FROM forecasts ORDER BY place")]
     none_lost_none_twice(load.requests, found, 0)
     _in_order(load, found)
+
+
+def test_a_postgres_that_hangs_holds_up_neither_the_champion_nor_bulk_answers(
+    server: Postgres, home: Path
+) -> None:
+    """For longer than any look at the database takes: a promotion is followed and many series are answered,
+    whoever needs the database is told that it is away, and SIGTERM ends the process."""
+    url = server.new_database()
+    with serving(home, STORECAST_LOG_URL=url, STORECAST_DRAIN_SECONDS="0.3") as service:
+
+        def ask_the_database(_: int) -> int:
+            return service.get("/v1/monitoring/accuracy").status_code
+
+        with ThreadPoolExecutor(12) as threads:
+            assert {*threads.map(ask_the_database, range(60))} == {200}  # it has connections that may hang
+            server.pause()
+            try:
+                time.sleep(3)  # in which each chore that asks the database had its turn
+                asked = [threads.submit(ask_the_database, number) for number in range(12)]
+                publish(home, scaled(fitted(), 2.0), 2)
+                wait_for(lambda: service.readiness()["model"]["version"] == 2, 10)
+                bulk = service.get("/v1/forecasts?horizon=2")
+                assert (bulk.status_code, bulk.json()["model"]["version"]) == (200, 2)
+                assert {answer.result(_SECONDS) for answer in asked} == {503}
+                time.sleep(1)
+                assert service.process is not None
+                service.process.terminate()
+                assert service.process.wait(20) == 0
+            finally:
+                server.resume()
 
 
 def test_killed_while_postgres_comes_and_goes(server: Postgres, home: Path) -> None:
