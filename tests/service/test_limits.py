@@ -19,7 +19,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from storecast.errors import RequestError
-from storecast.service import champion, gate
+from storecast.service import calls, champion, gate, protocol
 from storecast.service.routes import actuals, around, predictions, scoring
 from tests.service.conftest import Made, Running, publish, running
 
@@ -65,6 +65,74 @@ def test_too_many_at_a_time_are_turned_away(service: Running, monkeypatch: pytes
         assert "storecast_http_requests_in_flight 6.0" in page
     _until(lambda: app.in_flight == 0)
     assert service.client.get("/v1/forecasts?series=1").status_code == 200
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_who_does_not_take_the_answer_is_not_waited_for(
+    service: Running, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Megabytes asked for and not read: the connection is cut, nothing stays under way, it is counted; who
+    pauses for less gets all of it."""
+    monkeypatch.setattr(protocol, "_READ_SECONDS", 0.5)
+    day = service.client.get("/v1/forecasts?series=1&horizon=1").json()["forecasts"][0]["ds"]
+    body = "store,date\n" + f"1,{day}\n" * 100_000
+    head = (
+        f"POST /v1/predictions?format={form} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n"
+        f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+
+    def asked(line: socket.socket) -> None:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+        line.settimeout(60)
+        line.connect(("127.0.0.1", service.port))
+        line.sendall((head + body).encode())
+        assert line.recv(12) == b"HTTP/1.1 200"
+
+    def left(line: socket.socket) -> int:
+        total = 0
+        try:
+            while piece := line.recv(1 << 20):
+                total += len(piece)
+        except ConnectionResetError:
+            pass
+        return total
+
+    def page() -> str:
+        return service.client.get("/metrics").text
+
+    with socket.socket() as line:
+        asked(line)
+        time.sleep(0.1)
+        whole = left(line)
+    assert "slow-reader" not in page()
+    with socket.socket() as line:
+        asked(line)
+        _until(lambda: 'storecast_http_refusals_total{kind="slow-reader"} 1.0' in page())
+        _until(lambda: "storecast_http_requests_in_flight 1.0" in page())
+        assert left(line) < whole
+    assert service.client.get("/v1/forecasts?series=1").status_code == 200
+
+
+def test_a_body_that_trickles_is_not_waited_for(service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then is refused in its time, as silence is; nothing is logged."""
+    monkeypatch.setattr(calls, "_BODY_SECONDS", 1.0)
+    head = (
+        b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n"
+        b"Content-Length: 100000\r\n\r\nstore,date\n"
+    )
+    with socket.create_connection(("127.0.0.1", service.port), timeout=0.1) as line:
+        line.sendall(head)
+        deadline, found = time.monotonic() + 60, b""
+        while not found:
+            assert time.monotonic() < deadline
+            line.sendall(b"1")
+            try:
+                found = line.recv(65536)
+            except TimeoutError:
+                continue
+    assert found[9:12] == b"408"
+    assert b"bytes, and no more in time" in found
+    assert service.entries() == []
 
 
 def test_a_caller_who_leaves_is_forgotten(service: Running) -> None:

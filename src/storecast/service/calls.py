@@ -30,7 +30,7 @@ __all__ = [
 P = ParamSpec("P")
 T = TypeVar("T")
 LARGE = 256 * 1024  # bytes of a body that is worked on beside the loop
-_BODY_SECONDS = 30.0  # between two pieces of a body, and for a small body as a whole
+_BODY_SECONDS, _BODY_PACE = 30.0, 16 * 1024  # to wait for a body, and more by its bytes; bytes a second
 _UNTIMED = nullcontext()
 
 
@@ -115,6 +115,10 @@ def too_large(limit: int) -> Problem:
     )
 
 
+def _did_not_come(detail: str) -> Problem:
+    return Problem(408, "timeout", "The body did not come", detail, "Send it again.")
+
+
 def _check_coding(request: Request) -> None:
     coding = request.headers.get("content-encoding", "identity").lower()
     if coding not in ("identity", ""):
@@ -128,25 +132,22 @@ def _check_coding(request: Request) -> None:
 
 
 async def body_chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The body piece by piece; raises 413 above ``limit`` bytes, 408 where it stalls, 415 compressed."""
+    """The body piece by piece; raises 413 above ``limit`` bytes, 415 compressed, 408 where it stalls or trickles:
+    half a minute is waited for it, and more only as it comes."""
     _check_coding(request)
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise too_large(limit)
-    size = 0
+    size, waited = 0, 0.0
     receive = request.receive
     while True:
+        began = time.perf_counter()
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
+            async with asyncio.timeout(_BODY_SECONDS + size / _BODY_PACE - waited):
                 message = await receive()
         except TimeoutError as error:
-            raise Problem(
-                408,
-                "timeout",
-                "The body did not come",
-                f"Nothing came for {_BODY_SECONDS:g} seconds.",
-                "Send it again.",
-            ) from error
+            raise _did_not_come(f"Found {size:,} bytes, and no more in time.") from error
+        waited += time.perf_counter() - began
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         piece = message.get("body", b"")
@@ -183,13 +184,7 @@ async def read_body(request: Request, limit: int) -> bytes:
                 if not message.get("more_body", False):
                     return b"".join(pieces)
     except TimeoutError as error:
-        raise Problem(
-            408,
-            "timeout",
-            "The body did not come",
-            f"It took more than {_BODY_SECONDS:g} seconds.",
-            "Send it again.",
-        ) from error
+        raise _did_not_come(f"It took more than {_BODY_SECONDS:g} seconds.") from error
 
 
 async def off_loop(large: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
