@@ -132,8 +132,8 @@ def _check_coding(request: Request) -> None:
 
 
 async def body_chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The body piece by piece; raises 413 above ``limit`` bytes, 415 compressed, 408 where it stalls or trickles:
-    half a minute is waited for it, and more only as it comes."""
+    """The body piece by piece; raises 413 above ``limit`` bytes, 415 compressed, 408 where it stalls or
+    trickles: half a minute is waited for it, and more only as it comes."""
     _check_coding(request)
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:

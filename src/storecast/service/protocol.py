@@ -20,7 +20,7 @@ _REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header 
 
 class BoundedProtocol(HttpToolsProtocol):
     """Refuses, and ends the connection of, whoever sends headers without end, or too slowly, or no HTTP; ends
-    that of whoever does not take an answer, so that it holds neither memory nor a place among those under way."""
+    that of whoever does not take an answer, so that it holds neither memory nor a place among others."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

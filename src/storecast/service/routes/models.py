@@ -5,7 +5,7 @@ Moves are written down and carried out by the follower; the workers then follow 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -20,7 +20,7 @@ from storecast.service.openapi import documented
 from storecast.service.problems import Problem
 from storecast.service.rules import declared
 
-__all__ = ["asker", "make_router"]
+__all__ = ["ask", "make_router"]
 
 _PUBLISHED = ("name", "version", "digest", "model", "kind", "who", "why", "published_at")
 
@@ -52,55 +52,36 @@ def _event(event: ModelEvent) -> dict[str, Any]:
     return {**vars(event), "at": iso(event.at), "finished": iso(event.finished)}
 
 
-class Ask(Protocol):
-    """Writes down what is asked for; the answer says where to look what became of it."""
-
-    def __call__(
-        self,
-        request: Request,
-        kind: str,
-        why: str,
-        version: int | None = None,
-        share: float | None = None,
-        *,
-        undo: int | None = None,
-    ) -> Response:
-        """See ``ModelEvents.request``."""
-        ...
-
-
-def asker(service: Service) -> Ask:
-    """What writes requests down for the follower."""
-
-    def ask(
-        request: Request,
-        kind: str,
-        why: str,
-        version: int | None = None,
-        share: float | None = None,
-        *,
-        undo: int | None = None,
-    ) -> Response:
-        made = service.tables.events.request(
-            service.config.name,
-            kind,
-            who=call_of(request).caller,
-            why=why,
-            from_version=undo,
-            to_version=version,
-            share=share,
-        )
-        reply = answer(_event(made), 202)
-        reply.raw_headers.append((b"location", f"/v1/events/{made.id}".encode()))
-        return reply
-
-    return ask
+def ask(
+    service: Service,
+    request: Request,
+    kind: str,
+    why: str,
+    version: int | None = None,
+    share: float | None = None,
+    *,
+    undo: int | None = None,
+) -> Response:
+    """Write down for the follower what is asked for (see ``ModelEvents.request``); the answer says where to
+    look what became of it."""
+    made = service.tables.events.request(
+        service.config.name,
+        kind,
+        who=call_of(request).caller,
+        why=why,
+        from_version=undo,
+        to_version=version,
+        share=share,
+    )
+    reply = answer(_event(made), 202)
+    reply.raw_headers.append((b"location", f"/v1/events/{made.id}".encode()))
+    return reply
 
 
 def make_router(service: Service) -> APIRouter:
     """Look, promote, roll back, and what happened."""
     router = APIRouter(tags=["models"])
-    events, ask = service.tables.events, asker(service)
+    events = service.tables.events
 
     @router.get(
         "/v1/models", summary="What serves", openapi_extra=declared("reader") | documented("ModelsAnswer")
@@ -136,7 +117,7 @@ def make_router(service: Service) -> APIRouter:
         openapi_extra=declared("operator") | accepted,
     )
     def promote(request: Request, asked: Promote) -> Response:
-        return ask(request, "overrule" if asked.overrule else "promote", asked.why, asked.version)
+        return ask(service, request, "overrule" if asked.overrule else "promote", asked.why, asked.version)
 
     @router.post(
         "/v1/models/rollback",
@@ -154,7 +135,7 @@ def make_router(service: Service) -> APIRouter:
                 remedy="Promote the version you want by its number.",
             )
         serves = champion.info.version if champion is not None else None
-        return ask(request, "rollback", asked.why, undo=asked.undo or serves)
+        return ask(service, request, "rollback", asked.why, undo=asked.undo or serves)
 
     @router.get(
         "/v1/events", summary="Who moved what", openapi_extra=declared("reader") | documented("EventsAnswer")

@@ -20,7 +20,7 @@ from storecast.service.context import Service
 from storecast.service.fields import Body, Series, Why, answer
 from storecast.service.openapi import documented
 from storecast.service.problems import Problem
-from storecast.service.routes.models import asker
+from storecast.service.routes.models import ask
 from storecast.service.rules import declared
 
 __all__ = ["make_router"]
@@ -53,7 +53,6 @@ class Because(Body):
 def make_router(service: Service) -> APIRouter:
     """Look, begin, end."""
     router = APIRouter(tags=["models"])
-    ask = asker(service)
     accepted = declared("operator") | documented(
         "ModelEventAnswer", text="Written down; the follower carries it out.", status=202
     )
@@ -94,7 +93,7 @@ def make_router(service: Service) -> APIRouter:
         openapi_extra=accepted,
     )
     def shadow(request: Request, asked: Shadow) -> Response:
-        return ask(request, "shadow", asked.why, asked.version)
+        return ask(service, request, "shadow", asked.why, asked.version)
 
     @router.post(
         "/v1/models/canary",
@@ -104,7 +103,7 @@ def make_router(service: Service) -> APIRouter:
     )
     def canary(request: Request, asked: Canary) -> Response:
         why = f"{OVERRULED}{asked.why}" if asked.overrule else asked.why
-        return ask(request, "canary", why, asked.version, asked.share)
+        return ask(service, request, "canary", why, asked.version, asked.share)
 
     @router.post(
         "/v1/models/trial/stop",
@@ -114,7 +113,7 @@ def make_router(service: Service) -> APIRouter:
     )
     def stop(request: Request, asked: Because) -> Response:
         found = under_way()
-        return ask(request, f"{found.kind}-stopped", asked.why, undo=found.version)
+        return ask(service, request, f"{found.kind}-stopped", asked.why, undo=found.version)
 
     @router.post(
         "/v1/models/trial/promote",
@@ -124,7 +123,7 @@ def make_router(service: Service) -> APIRouter:
     )
     def promote(request: Request, asked: Because) -> Response:
         found = under_way()
-        return ask(request, "overrule" if found.overruled else "promote", asked.why, found.version)
+        return ask(service, request, "overrule" if found.overruled else "promote", asked.why, found.version)
 
     @router.get(
         "/v1/models/served",
