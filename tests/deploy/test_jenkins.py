@@ -69,6 +69,16 @@ def test_a_release_goes_through_every_stage(here: Clone) -> None:
     ]
 
 
+@pytest.mark.parametrize(("without", "status"), [("yes", 0), ("", 1)])
+def test_a_first_release_has_no_model_yet(here: Clone, without: str, status: int) -> None:
+    """It stays where that was said; else the missing forecast leads back, as it does for any release."""
+    said = {"PARAM_STORECAST_SMOKE_WITHOUT_MODEL": without} if without else {}
+    with deployed("1.4.0", missing=("champion",)) as (url, _):
+        done = _pipeline(here, "Jenkinsfile", PARAM_ENVIRONMENT="development", SYSTEM=url, **said)
+    assert done[0] == status, done[2]
+    assert (here.state / "release").read_text().strip() == ("1.4.0" if without else "1.0.0")
+
+
 def test_a_person_has_a_day_and_each_command_hours(here: Clone) -> None:
     """No limit of time around an approval is shorter than its own, and no command may hang for a day, the way
     back included."""

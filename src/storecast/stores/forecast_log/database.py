@@ -91,11 +91,11 @@ def _on_sqlite(connection: Any, _record: object) -> None:
 
 def _on_postgres(connection: Any, patience: float | None) -> None:
     # The server, too, is to notice that we are gone: by itself it keeps a lost one's locks for two hours.
+    settings = {f"tcp_keepalives_{name}": value for name, value in _KEEPALIVES.items()}
+    if patience is not None:  # what nobody waits for any more is not to go on there
+        settings["statement_timeout"] = round(1000 * patience)
     with connection.cursor() as cursor:
-        for name, value in _KEEPALIVES.items():
-            cursor.execute(f"SET tcp_keepalives_{name} = {value}")
-        if patience is not None:  # what nobody waits for any more is not to go on there
-            cursor.execute(f"SET statement_timeout = {1000 * patience:.0f}")
+        cursor.execute("; ".join(f"SET {name} = {value}" for name, value in settings.items()))
     connection.commit()
 
 
