@@ -11,7 +11,7 @@ from storecast.forecasting.forecaster import Forecaster, ForecasterConfig
 from storecast.forecasting.panel import Panel
 from storecast.forecasting.sample import SampleSpec, make_sample
 from storecast.stores.frames import write_bytes
-from storecast.stores.report import accuracy_picture, backtest_picture, forecast_picture, reasons_picture
+from storecast.stores.report import backtest_picture, forecast_picture, reasons_picture
 
 __all__ = ["main"]
 
@@ -28,9 +28,7 @@ def main(folder: Path = _FOLDER, spec: SampleSpec | None = None) -> list[Path]:
     median = str(panel.keys[sizes.argsort()[len(sizes) // 2]])
     drawn = {
         "forecast.png": forecast_picture(forecaster, US_RETAIL, level="series", key=median),
-        "total.png": forecast_picture(forecaster, US_RETAIL),
         "backtest.png": backtest_picture(result),
-        "accuracy.png": accuracy_picture(result),
         "explanation.png": reasons_picture(forecaster),
     }
     for name, content in drawn.items():

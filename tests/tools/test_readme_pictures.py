@@ -10,9 +10,11 @@ from tools import readme_pictures
 
 
 def test_every_picture_is_drawn(tmp_path: Path) -> None:
-    """The command draws pictures small enough to be kept, and docs/pictures holds all of them."""
+    """The command draws pictures small enough to be kept; docs/pictures holds all of them, README shows them."""
     made = readme_pictures.main(tmp_path / "pictures", SampleSpec(stores=3, weeks=130))
     kept = [ROOT / "docs" / "pictures" / path.name for path in made]
+    shown = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in kept if f"(docs/pictures/{path.name})" not in shown] == []
     for path in (*made, *kept):
         assert path.read_bytes().startswith(b"\x89PNG")
         assert path.stat().st_size < 200_000
