@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,14 @@ settings.register_profile("thorough", deadline=None, max_examples=2000, print_bl
 # As every command has it; a test module that imports MLflow before a command does would have it otherwise.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A long test that the build has no time for any more does not begin, and says so."""
+    end = float(os.environ.get("STORECAST_TESTS_END", "inf"))
+    if time.time() > end and (item.get_closest_marker("e2e") or item.get_closest_marker("rehearsal")):
+        pytest.skip("the build's time was over (STORECAST_TESTS_END)")
 
 
 @pytest.fixture(scope="session")

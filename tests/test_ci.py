@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from tests import conftest
 from tests.needs import ROOT
 
 # Stands for make: notes what it was asked for and in which environment, and ends as pytest would. What is
@@ -19,6 +21,10 @@ if test "$1" = "$FAILING" && test "$STEADY" -o -z "$2"; then
     for number in $(seq $FAILED); do echo "FAILED tests/test_$number.py::test_it[a b] - AssertionError"; done
     echo "===== $FAILED failed, 3 passed in 1.23s ($1) ====="
     exit 2
+fi
+if test "$(date +%s)" -gt "${STORECAST_TESTS_END:-9999999999}"; then
+    echo "SKIPPED [2] tests/test_a.py:5: the build's time was over (STORECAST_TESTS_END)"
+    echo "SKIPPED [11] tests/test_b.py: the build's time was over (STORECAST_TESTS_END)"
 fi
 echo "===== 3 passed, 1 skipped in 1.23s ($1) ====="
 """
@@ -36,7 +42,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def build(
-    clone: Path, *, failing: str = "", failed: int = 0, steady: bool = True, data: str = ""
+    clone: Path, *, failing: str = "", failed: int = 0, steady: bool = True, data: str = "", minutes: str = ""
 ) -> tuple[int, list[str], list[str]]:
     """(exit status, what was asked of make, output) of the build script, started from elsewhere. So many
     tests of one step are ``failed``; unless ``steady`` they pass when they are run again."""
@@ -48,6 +54,7 @@ def build(
         "FAILED": str(failed),
         "STEADY": "yes" if steady else "",
         "STORECAST_REAL_DATA": data,
+        "BUILD_MINUTES": minutes,
     }
     done = subprocess.run(
         [clone / ".ci" / "run"],
@@ -122,3 +129,39 @@ def test_the_real_data_is_found_beside_the_clone_by_its_whole_path(clone: Path) 
     assert build(clone)[1][0].endswith(f"data={data} ")
     (clone / "notes").unlink()
     assert build(clone, data="/elsewhere")[1][0].endswith("data=/elsewhere ")
+
+
+def test_what_a_slow_machine_has_no_time_for_is_counted(clone: Path) -> None:
+    """Once the build's time is over no long test begins; how many were left out is said last. What failed is
+    run again all the same."""
+    status, _, output = build(clone, minutes="-1")
+    assert status == 0
+    assert output[-3:] == [
+        "e2e: 13 tests were left out, the build's time was over",
+        "rehearsal: 13 tests were left out, the build's time was over",
+        "all passed",
+    ]
+    for minutes in ("0", ""):
+        assert not [line for line in build(clone, minutes=minutes)[2] if "left out" in line]
+    _, _, output = build(clone, minutes="-1", failing="e2e", failed=1, steady=False)
+    assert "time was over" not in output[output.index("== e2e-again") + 1]
+
+
+@pytest.mark.parametrize(("marker", "end", "begins"), [
+    ("e2e", "1", False),
+    ("rehearsal", "1", False),
+    ("", "1", True),
+    ("e2e", "9999999999", True),
+    ("e2e", "", True),
+])  # fmt: skip
+def test_a_long_test_begins_before_the_end_alone(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, marker: str, end: str, begins: bool
+) -> None:
+    """By the clock; all other tests run whatever it says."""
+    monkeypatch.delenv("STORECAST_TESTS_END", raising=False)
+    if end:
+        monkeypatch.setenv("STORECAST_TESTS_END", end)
+    if marker:
+        request.node.add_marker(marker)
+    with nullcontext() if begins else pytest.raises(pytest.skip.Exception, match="build's time was over"):
+        conftest.pytest_runtest_setup(request.node)

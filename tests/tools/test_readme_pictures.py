@@ -10,7 +10,7 @@ from tools import readme_pictures
 
 
 def test_every_picture_is_drawn(tmp_path: Path) -> None:
-    """The command draws pictures small enough to be kept; docs/pictures holds all of them, README shows them."""
+    """The command draws pictures small enough to be kept; docs/pictures holds them all, README shows each."""
     made = readme_pictures.main(tmp_path / "pictures", SampleSpec(stores=3, weeks=130))
     kept = [ROOT / "docs" / "pictures" / path.name for path in made]
     shown = (ROOT / "README.md").read_text(encoding="utf-8")
