@@ -168,6 +168,9 @@ def test_a_database_that_cannot_be_verified_is_away(
         "no TLS": (verified(postgres, authority.ca), "server does not support SSL"),
     }[wrong]
     numbers = [f"number-{wrong.replace(' ', '-')}-{i}" for i in range(20)]
+    right = verified(encrypted, authority.ca, plain)
+    with Serving(shop, "--no-follow", STORECAST_LOG_URL=right):
+        pass  # from here on it knows that no keys were issued; before, it would answer nobody
     with Serving(shop, "--no-follow", STORECAST_LOG_URL=url) as serving:
         asked(serving, numbers[:10])
         told = serving.client.get("/readyz").json()
@@ -181,7 +184,6 @@ def test_a_database_that_cannot_be_verified_is_away(
     assert word in done.err
     assert "sslrootcert" in done.err
     assert "secret-word" not in done.err + serving.written()
-    right = verified(encrypted, authority.ca, plain)
     with Serving(shop, "--no-follow", STORECAST_LOG_URL=right) as serving:
         await_(lambda: serving.client.get("/readyz").json()["log"]["spool"] == 0, serving.written)
         asked(serving, numbers[10:])
