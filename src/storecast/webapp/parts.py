@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
@@ -106,22 +107,30 @@ def band_names(level: float) -> tuple[str, str]:
 def save_buttons(
     client: Client, page: str, name: str, csv: Callable[[], bytes], xlsx: Callable[[], bytes]
 ) -> None:
-    """Buttons that save a table; files are made when they are asked for."""
+    """Buttons that save a table; files are made, and counted, when they are asked for."""
 
-    def count() -> None:
+    def counted(make: Callable[[], bytes]) -> bytes:
+        made = make()
         with suppress(Trouble):  # counting is no reason to give nothing
             client.used("download", page)
+        return made
 
+    sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     with st.container(horizontal=True):
-        st.download_button(
-            "Excel (XLSX)",
-            xlsx,
-            f"{name}.xlsx",
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            icon=":material/download:",
-            on_click=count,
-        )
-        st.download_button("CSV", csv, f"{name}.csv", "text/csv", icon=":material/download:", on_click=count)
+        for title, make, ending, kind in (
+            ("Excel (XLSX)", xlsx, "xlsx", sheet),
+            ("CSV", csv, "csv", "text/csv"),
+        ):
+            st.download_button(
+                title,
+                partial(counted, make),
+                f"{name}.{ending}",
+                kind,
+                icon=":material/download:",
+                # To draw the page anew would drop the message that the file is made, if it is on its way: the
+                # button would wait for it for ever.
+                on_click="ignore",
+            )
 
 
 def trend(change: float | None) -> dict[str, Any]:

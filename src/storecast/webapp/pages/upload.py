@@ -191,6 +191,7 @@ def _predict(visitor: Visitor) -> None:
         sheets.as_csv(_rows_template(client)),
         "template-rows.csv",
         _CSV,
+        on_click="ignore",
         icon=":material/download:",
     )
 
