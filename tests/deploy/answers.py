@@ -22,7 +22,7 @@ def deployed(
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(f"{self.path} {self.headers.get('Authorization')}")
-            checks = {name: name not in missing for name in ("champion", "log", "accepting")}
+            checks = {name: name not in missing for name in ("champion", "keys", "log", "accepting")}
             answers: dict[str, dict[str, object]] = {
                 "/readyz": {"status": "ready" if ready and not missing else "not ready", "checks": checks},
                 "/healthz": {"version": version},

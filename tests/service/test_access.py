@@ -259,6 +259,10 @@ def test_keys_that_are_not_known_let_nobody_in(tmp_path: Path, versions: dict[st
                 keyed = service.client.get("/v1/series", headers={"x-api-key": token})
                 assert (asked.status_code, keyed.status_code) == (alone, with_key)
                 assert service.client.get("/healthz").status_code == 200
+                ready = service.client.get("/readyz")
+                assert (ready.status_code, ready.json()["checks"]["keys"]) == (
+                    (503, False) if alone == 503 else (200, True)
+                )
                 if alone == 503:
                     assert asked.json()["type"] == "urn:storecast:problem:keys-not-known"
                     assert "database" in asked.json()["remedy"]
@@ -465,6 +469,32 @@ def test_other_machines_need_a_key(tmp_path: Path) -> None:
     worker = make_worker(Settings(home=tmp_path), "0.0.0.0")
     with pytest.raises(SetupError, match="without a key"):
         worker.start()
+
+
+def test_other_machines_wait_where_the_keys_are_not_known(tmp_path: Path, versions: dict[str, Made]) -> None:
+    """The database is away at the first start: it may hold keys, so that the service starts, is not ready,
+    and turns everybody away who asks, with a key or without."""
+    publish(tmp_path, versions["stores"], 1)
+
+    async def ask(app: FastAPI, path: str, head: dict[str, str]) -> httpx.Response:
+        way = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=way, base_url="http://storecast.example") as client:
+            return await client.get(path, headers=head)
+
+    with socket.socket() as unanswered:
+        unanswered.bind(("127.0.0.1", 0))  # nobody listens
+        url = f"postgresql://nobody@127.0.0.1:{unanswered.getsockname()[1]}/log"
+        worker = make_worker(Settings(home=tmp_path, log_url=url), "0.0.0.0")
+        worker.start()
+        try:
+            for head in ({}, {"x-api-key": "sc_000000000000_any"}):
+                answer = asyncio.run(ask(worker.app, "/v1/series", head))
+                assert (answer.status_code, answer.json()["type"]) == (
+                    503, "urn:storecast:problem:keys-not-known",
+                )  # fmt: skip
+            assert asyncio.run(ask(worker.app, "/readyz", {})).status_code == 503
+        finally:
+            worker.close()
 
 
 @pytest.fixture

@@ -63,9 +63,9 @@ class Tables:
 @dataclass
 class Service:
     """One worker. ``acknowledged`` turns the log's future into one of the running loop; ``book``: what
-    planners know better; ``trials``: the challenger beside what serves; ``clock`` gives nanoseconds since
-    1970; ``chores``: what is called every so many seconds in a thread of its own; ``makers``: the threads
-    that answers are made in."""
+    planners know better; ``trials``: the challenger beside what serves; ``keys_known``: whether callers can
+    be told apart; ``clock`` gives nanoseconds since 1970; ``chores``: what is called every so many seconds in
+    a thread of its own; ``makers``: the threads that answers are made in."""
 
     config: ServiceConfig
     holder: Holder
@@ -76,6 +76,7 @@ class Service:
     cache: Cache
     book: OverrideBook
     trials: Trials
+    keys_known: Callable[[], bool]
     clock: Callable[[], int] = time.time_ns
     chores: Mapping[Callable[[], None], float] = field(default_factory=dict)
     draining: bool = False

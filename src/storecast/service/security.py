@@ -166,7 +166,7 @@ class Doors:
         if key is None and len(token) <= _LONGEST:
             key = await self._ring.check_again(token)
         if key is None:
-            raise _unknown(bool(token))
+            raise _unknown(bool(token)) if self._ring.read else _not_read()
         if self._limit is not None:
             wait = await self._limiter.take(key.id, self._limit)
             if wait > 0:
@@ -201,7 +201,7 @@ def _not_read() -> Problem:
     return Problem(
         503,
         "keys-not-known",
-        "Whether a key is needed cannot be told yet",
+        "Who may ask cannot be told yet",
         "The database that holds the keys is away, and there is no copy of them here.",
         "Ask again when the database answers: the service looks every few seconds, and its log says what is"
         " wrong (`log database away`).",

@@ -82,11 +82,12 @@ class Worker:
     def start(self) -> None:
         """Open the log, read the keys, load the version that serves.
 
-        Raises SetupError where the address can be reached from elsewhere and there is no key.
+        Raises SetupError where the address can be reached from elsewhere and there is no key. Where the
+        database is away, and no copy of the keys is here, nobody is let in until they are known.
         """
         self.log.start()
         self.ring.refresh()
-        if not is_loopback(self.host) and not len(self.ring):
+        if not is_loopback(self.host) and self.ring.read and not len(self.ring):
             self.log.close()
             raise SetupError(
                 "the service does not listen to other machines without a key",
@@ -169,7 +170,17 @@ def make_worker(settings: Settings, host: str) -> Worker:
         chores[_retention(ForecastTable(log.database), settings.log_days)] = _PRUNE_SECONDS
     config = ServiceConfig(name=settings.name, unit=settings.unit)
     service = Service(
-        config, holder, log, acknowledged, telemetry, tables, cache, book, trials, time.time_ns, chores
+        config,
+        holder,
+        log,
+        acknowledged,
+        telemetry,
+        tables,
+        cache,
+        book,
+        trials,
+        keys_known=lambda: ring.read,
+        chores=chores,
     )
     telemetry.watch(log, lambda: _age(holder))
     telemetry.watch_life(

@@ -38,6 +38,7 @@ def make_router(service: Service) -> APIRouter:
         champion = holder.champion
         checks = {
             "champion": champion is not None,
+            "keys": service.keys_known(),
             "log": log.writable(),
             "accepting": not service.draining,
         }

@@ -40,6 +40,7 @@ _SHOWN = 10  # alarms
 _ERROR = "Mean error, all weeks alike"  # the back-test's counts holiday weeks five times
 _CHECKS = {
     "champion": ("A version serves", "No version serves"),
+    "keys": ("API keys are known", "API keys are not known: their database is away"),
     "log": ("Answers are written to the log", "Answers cannot be written to the log"),
     "accepting": ("Requests are taken", "It is shutting down"),
 }
