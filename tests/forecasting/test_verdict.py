@@ -96,6 +96,17 @@ def test_a_missing_promise_is_not_judged() -> None:
         assert [reason.numbers["weeks"] for reason in verdict.reasons] == [8] * len(due)
 
 
+def test_a_week_without_a_naive_forecast_leaves_the_others_to_judge_by() -> None:
+    """It is none of the weeks that are counted, and switches nothing off."""
+    found = live(own=1.2)
+    naive = np.where(np.arange(WEEKS) == WEEKS - 3, np.nan, found.naive)
+    verdict = decide(replace(CALM, live=replace(found, naive=naive)))
+    (reason,) = [r for r in verdict.reasons if r.kind == "decay-naive"]
+    (whole,) = [r for r in decide(replace(CALM, live=found)).reasons if r.kind == "decay-naive"]
+    assert reason.numbers["weeks"] == whole.numbers["weeks"] - 1
+    assert kinds(replace(CALM, live=replace(found, naive=np.full(WEEKS, np.nan))))[1] == ["decay-backtest"]
+
+
 def test_bands_that_hold_too_little_are_adapted_or_learnt_anew() -> None:
     """An update adapts them where there are new weeks; where there are none only training helps."""
     found = replace(CALM, live=live(held=0.6))

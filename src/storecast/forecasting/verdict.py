@@ -32,7 +32,7 @@ _DRAWS = 2000
 @dataclass(frozen=True)
 class WeekSums:
     """Live errors by week (W,), oldest first: sums of absolute errors of what was forecast (``own``), of the
-    ``naive``; ``size`` of sales; ``promised`` (own, what the back-test makes one expect, size) over those
+    ``naive`` (NaN where it says nothing); ``size`` of sales; ``promised`` (own, what the back-test makes one expect, size) over those
     forecasts that the back-test reaches, zero where it reaches none; ``within`` level -> (inside the band, of
     how many)."""
 
@@ -149,9 +149,9 @@ def _decay(live: WeekSums) -> list[Reason]:
         ("decay-backtest", live.promised, _WORSE_THAN_PROMISED, "what its back-test promised"),
     ):
         latest = np.stack([part[recent] for part in sums])
-        compared = latest.any(axis=0)
+        compared = latest.any(axis=0) & np.isfinite(latest).all(axis=0)
         (own, other, size), weeks = latest[:, compared], live.weeks[recent][compared]
-        if not np.isfinite(other).all() or not other.sum() > 0:
+        if not other.sum() > 0:
             continue
         ratio = float(own.sum() / other.sum())
         chance = _chance(own - other, size, weeks)
