@@ -32,9 +32,9 @@ _DRAWS = 2000
 @dataclass(frozen=True)
 class WeekSums:
     """Live errors by week (W,), oldest first: sums of absolute errors of what was forecast (``own``), of the
-    ``naive`` (NaN where it says nothing); ``size`` of sales; ``promised`` (own, what the back-test makes one expect, size) over those
-    forecasts that the back-test reaches, zero where it reaches none; ``within`` level -> (inside the band, of
-    how many)."""
+    ``naive`` (NaN where it says nothing); ``size`` of sales; ``promised`` (own, what the back-test makes one
+    expect, size) over those forecasts that the back-test reaches, zero where it reaches none; ``within``
+    level -> (inside the band, of how many)."""
 
     weeks: NDArray[np.datetime64]
     own: Float
