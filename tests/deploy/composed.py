@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import yaml
 
+from tests.deploy.merging import merged
 from tests.deploy.podman import BASE, Machine, podman
 from tests.needs import ROOT, require
 from tests.servers import Postgres, Redis, Server
@@ -102,21 +102,28 @@ class EncryptedPostgres(Postgres):
         done = subprocess.run(["pg_isready", "-q", "-h", GATEWAY, "-p", str(PORT)], check=False)
         return done.returncode == 0
 
-    def make_databases(self) -> None:
-        """As the image does on an empty volume."""
-        passwords = [
-            f"--set={name}={(self._secrets / name).read_text()}"
-            for name in ("log_password", "mlflow_password")
-        ]
-        text = (CONF / "databases.sql").read_bytes()
-        subprocess.run(
-            ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self._folder, "-U", "postgres", *passwords],
-            input=text,
-            check=True,
-            capture_output=True,
+    def make_databases(self, **environment: str) -> None:
+        """As the image does on an empty volume, or as whom and where ``environment`` says."""
+        text = (CONF / "databases.sh").read_text(encoding="utf-8")
+        for there, here in (("/run/secrets", self._secrets), ("/etc/storecast", CONF)):
+            text = text.replace(there, str(here))
+        owner: dict[str, Any] = {} if environment else self.owner
+        done = subprocess.run(
+            ["sh", "-c", text],
+            env=os.environ | {"PGHOST": str(self._folder)} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
             cwd="/",
-            **self.owner,
+            **owner,
         )
+        assert done.returncode == 0, done.stdout
+
+    def by_hand(self, statement: str) -> None:
+        """Done by the one who owns it all."""
+        command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self._folder), "-U", "postgres"]
+        subprocess.run([*command, "-c", statement], check=True, capture_output=True, cwd="/", **self.owner)
 
     def connect(self, name: str) -> psycopg.Connection[Any]:
         """A connection by the URL that the services use, from this machine."""
@@ -126,11 +133,12 @@ class EncryptedPostgres(Postgres):
 
 
 class EncryptedRedis(Redis):
-    """Redis with compose.yaml's configuration, on the containers' network."""
+    """Redis with compose.yaml's configuration, on the containers' network, by its ``name`` and the certificate
+    of whom the file ``authority`` among the secrets is."""
 
-    def __init__(self, folder: Path, secrets: Path) -> None:
+    def __init__(self, folder: Path, secrets: Path, name: str = "redis", authority: str = "ca.crt") -> None:
         super().__init__(folder)
-        self._secrets = secrets
+        self._secrets, self._name, self._authority = secrets, name, authority
         self._command = [self._command[0], str(CONF / "redis.conf"), "--dir", str(folder)]
         for setting, name in (
             ("tls-cert-file", "redis.crt"),
@@ -143,7 +151,7 @@ class EncryptedRedis(Redis):
     def call(self, *words: str, password: str = "") -> str:
         """What redis-cli prints."""
         login = ["--user", "storecast", "--pass", password, "--no-auth-warning"] if password else []
-        tls = ["--tls", "--cacert", str(self._secrets / "ca.crt"), "--sni", "redis"]
+        tls = ["--tls", "--cacert", str(self._secrets / self._authority), "--sni", self._name]
         done = subprocess.run(
             [require("redis-cli", "redis-server"), *tls, "-h", GATEWAY, *login, *words],
             capture_output=True,
@@ -215,7 +223,7 @@ class Composed:
     """``run(NAME)`` starts a service of compose.yaml on ``machine``, under its name.
 
     ``images``: by target; ``others``: image of a service that is not ours; ``places``: folders instead of
-    named volumes.
+    named volumes; ``files``: further ones beside compose.yaml; ``hosts``: names of servers that stand in.
     """
 
     def __init__(
@@ -225,11 +233,15 @@ class Composed:
         secrets: Path,
         places: dict[str, Path],
         others: dict[str, str],
+        files: Sequence[Path] = (),
+        hosts: Sequence[str] = ("postgres", "redis", "s3"),
     ) -> None:
         text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
         text = re.sub(r"(?<!\$)\$\{(\w+):-([^}]*)\}", r"\2", text)
         text = re.sub(r"(?<!\$)\$\{(\w+):\?[^}]*\}", lambda found: _VARIABLES[found[1]], text)
-        self.services: dict[str, dict[str, Any]] = yaml.safe_load(text.replace("$$", "$"))["services"]
+        found = merged(text.replace("$$", "$"), *files)
+        self.services: dict[str, dict[str, Any]] = found["services"]
+        self._hosts = hosts
         self._machine, self._images, self._secrets = machine, images, secrets
         self._places, self._others = places, others
 
@@ -255,7 +267,7 @@ class Composed:
         options += ["--security-opt=no-new-privileges", f"--memory={limits['memory'].lower()}"]
         options += [f"--cpus={limits['cpus']}", f"--pids-limit={limits['pids']}"]
         if "network_mode" not in service:
-            options += [f"--add-host={host}:{GATEWAY}" for host in ("postgres", "redis", "s3")]
+            options += [f"--add-host={host}:{GATEWAY}" for host in self._hosts]
         options += [f"--env={key}={value}" for key, value in service.get("environment", {}).items()]
         options += [f"--tmpfs={place.replace(':', ':rw,', 1)}" for place in service["tmpfs"]]
         networks = service.get("networks", [])

@@ -8,9 +8,9 @@ import signal
 import ssl
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -23,7 +23,7 @@ from tests.deploy.podman import Machine
 from tests.servers import _programs
 from tests.service.conftest import Made, publish
 
-__all__ = ["DOOR", "USER", "System", "publish_signed", "started"]
+__all__ = ["DOOR", "USER", "Stores", "System", "publish_signed", "started"]
 
 USER = 10001
 DOOR = 8443
@@ -108,26 +108,46 @@ def _folder(stack: ExitStack, name: str) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Stores:
+    """Where PostgreSQL and Redis are: compose's ``files`` for that, their names, the file of their authority,
+    and who makes the databases, as PostgreSQL's client reads it; by default the one who owns it all."""
+
+    files: tuple[Path, ...] = ()
+    database: str = "postgres"
+    cache: str = "redis"
+    authority: str = "ca.crt"
+    maker: Mapping[str, str] = field(default_factory=dict)
+
+
 @contextmanager
-def started(machine: Machine, images: dict[str, str], secrets: Path, made: Made | None) -> Iterator[System]:
+def started(
+    machine: Machine, images: dict[str, str], secrets: Path, made: Made | None, stores: Stores | None = None
+) -> Iterator[System]:
     """Two replicas behind the door, the web app, both databases; ``made`` is what serves. Without it nothing
     does yet, and what can change that is there: the object store, MLflow's server, the follower."""
+    at = stores or Stores()
     with ExitStack() as stack:
         places = {name: _folder(stack, name) for name in ("releases", "jobs", "trust")}
         for place in places.values():
             os.chown(place, USER, USER)
         places["./data"] = _folder(stack, "data")
-        composed = Composed(machine, images, secrets, places, {"nginx": nginx_image()})
+        hosts = (at.database, at.cache, "s3")
+        others = {"nginx": nginx_image()}
+        composed = Composed(machine, images, secrets, places, others, at.files, hosts)
         stack.callback(machine.clear)
         with Composed.network(machine):
             postgres = EncryptedPostgres(_folder(stack, "postgres"), _programs(), secrets)
-            redis = EncryptedRedis(_folder(stack, "redis"), secrets)
+            redis = EncryptedRedis(_folder(stack, "redis"), secrets, at.cache, at.authority)
             store = Store(_folder(stack, "s3"), secrets, composed.services["s3"]["command"])
             stack.callback(store.stop)
             stack.callback(postgres.stop, signal.SIGINT)
             stack.callback(redis.stop)
             postgres.start()
-            postgres.make_databases()
+            if at.maker:
+                who, word = at.maker["POSTGRES_USER"], at.maker["PGPASSWORD"]
+                postgres.by_hand(f"CREATE ROLE {who} LOGIN CREATEROLE CREATEDB PASSWORD '{word}'")
+            postgres.make_databases(**at.maker)
             redis.start()
             composed.run("migrate", wait=True)
             composed.run("signing", wait=True)
@@ -148,8 +168,8 @@ def started(machine: Machine, images: dict[str, str], secrets: Path, made: Made 
             # the name of what is not run here, so that the door opens
             away = "--add-host=grafana:172.28.10.131"
             composed.run("nginx", away, f"--publish={DOOR}:8443", "--publish=8081:8080")
-            stores = (store, postgres, redis, secrets, places["./data"])
-            system = System(composed, machine, *stores, f"https://localhost:{DOOR}", key)
+            parts = (store, postgres, redis, secrets, places["./data"])
+            system = System(composed, machine, *parts, f"https://localhost:{DOOR}", key)
             machine.await_("nginx", lambda: system.opens("/readyz" if made is not None else "/healthz"))
             for name in names:
                 machine.await_(name, lambda name=name: machine.healthy(name))

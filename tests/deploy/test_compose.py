@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from storecast.stores.backups.sealed import read_backup_key
+from tests.deploy.merging import merged
 from tests.needs import ROOT, require
 
 TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
@@ -82,14 +83,56 @@ def test_one_door() -> None:
     assert [name for name, s in SERVICES.items() if s.get("network_mode") not in (None, "none")] == []
 
 
-def test_no_environment_pays_for_a_database_that_nothing_reaches() -> None:
-    """As long as no container that asks a database can leave its network, none stands beside the host."""
-    asking = [set(s["networks"]) for s in SERVICES.values() if "storecast_log_url" in s.get("secrets", [])]
-    assert all(SYSTEM["networks"][name]["internal"] for networks in asking for name in networks)
-    environments = sorted((ROOT / "deploy/terraform/infrastructure/environments").glob("*.tfvars"))
-    assert len(environments) == 3
-    for path in environments:
-        assert not re.search(r"^(database|cache) *=", path.read_text(encoding="utf-8"), re.MULTILINE), path
+BESIDE = {
+    "database": ({"storecast_log_url", "mlflow_database_url"}, "postgres"),
+    "cache": ({"storecast_redis_url"}, "redis"),
+}
+
+
+@pytest.mark.parametrize("files", [("database",), ("cache",), ("database", "cache")])
+def test_what_stands_beside_this_machine_is_reached_and_waited_for_by_nobody(files: tuple[str, ...]) -> None:
+    """Of compose's own nothing is left in use: who asks the other machine has a way out and trusts its
+    authority, nothing that starts waits for what does not, and all else is as it was."""
+    system = merged(TEXT, *(ROOT / "deploy" / "compose" / f"{name}.yaml" for name in files))
+    services = system["services"]
+    left_out = {BESIDE[name][1] for name in files}
+    assert {name for name in left_out if services[name]["profiles"] == ["own"]} == left_out
+    starting = {name for name, service in services.items() if "profiles" not in service}
+    assert starting == SERVICES.keys() - left_out
+    for name in starting:
+        assert (
+            set(services[name].get("depends_on", {})) == set(SERVICES[name].get("depends_on", {})) - left_out
+        )
+        before, after = set(SERVICES[name].get("networks", [])), set(services[name].get("networks", []))
+        secrets = set(services[name].get("secrets", []))
+        asks = [what for what in files if _asks(name, what)]
+        assert after - before == ({"out"} if asks else set()), name
+        assert ("databases.crt" in secrets) == ("database" in asks), name
+        for key in services[name].keys() - {"depends_on", "networks", "secrets"}:
+            assert services[name][key] == SERVICES[name][key], (name, key)
+    assert {secret for service in services.values() for secret in service.get("secrets", [])} == set(
+        system["secrets"]
+    )
+    assert all(value["file"] == f"{SECRETS}{name}" for name, value in system["secrets"].items())
+
+
+def _asks(name: str, what: str) -> bool:
+    """Whether a service asks: of those with the address of the cache the two that answer requests."""
+    named = set(SERVICES[name].get("secrets", [])) & BESIDE[what][0]
+    return bool(named) and (what == "database" or name.startswith("service-"))
+
+
+def test_who_makes_the_databases_is_hardened_too() -> None:
+    """It runs once, by hand, without root and with no more than it needs."""
+    service = merged(TEXT, ROOT / "deploy" / "compose" / "database.yaml")["services"]["databases"]
+    assert service["image"] == SERVICES["postgres"]["image"]
+    assert (service["profiles"], service["read_only"], service["cap_drop"]) == (["once"], True, ["ALL"])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {"cpus", "memory", "pids"} <= service["deploy"]["resources"]["limits"].keys()
+    assert (service["environment"]["PGSSLMODE"], service["networks"]) == ("verify-full", ["out"])
+    for what, where in mounts(service):
+        assert (ROOT / what).is_file(), what
+        assert where.startswith("/etc/storecast/")
 
 
 def test_what_it_waits_for_is_there() -> None:
@@ -264,11 +307,12 @@ def test_backups_hold_registry_and_spools() -> None:
 def test_documented_commands_fit_what_runs(page: Path) -> None:
     """A container made for one command beside the one that runs cannot have the same fixed address: there a
     command runs in the container that is there, by a program, which `run` alone adds by itself."""
+    all_of_it = merged(TEXT, ROOT / "deploy" / "compose" / "database.yaml")["services"]
     fixed = {name for name, service in SERVICES.items() if "ipv4_address" in json.dumps(service)}
     assert {"service-1", "service-2"} <= fixed
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     for how, words in re.findall(r"(?:tools/|docker |storecast-)compose (run|exec) ([^\n`]*)", text):
-        named = [word for word in words.split() if word in SERVICES]
+        named = [word for word in words.split() if word in all_of_it]
         assert named, words
         assert how != "run" or named[0] not in fixed, words
         assert how != "exec" or words.split(named[0], 1)[1].split()[0] in ("storecast", "mlflow"), words

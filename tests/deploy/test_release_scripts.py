@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -238,6 +239,32 @@ def test_compose_is_called_on_the_release_that_runs(host: Clone, tmp_path: Path)
     where = f"--project-directory {folder} --env-file {tmp_path}/memory/env -f {folder}/compose.yaml"
     words = "exec service-1 storecast keys issue"
     assert host.calls("docker")[-1] == f"compose --project-name storecast {where} {words}"
+
+
+def test_what_stands_beside_the_host_has_files_of_its_own(host: Clone, tmp_path: Path) -> None:
+    """Told by a parameter: compose reads them too, before the command, and their secrets are asked for by
+    name. A release that was only fetched runs nothing."""
+    release = [str(HOST / "storecast-release"), "2.0.0"]
+    assert host.run(*release).returncode == 0
+    folder = (tmp_path / "releases" / "2.0.0").resolve()
+    for name in ("database", "cache"):
+        shutil.copy(ROOT / "deploy" / "compose" / f"{name}.yaml", folder / "deploy" / "compose")
+    told = {"Parameters": [{"Name": "/storecast/staging/env/STORECAST_BESIDE", "Value": "database cache"}]}
+    (host.state / "env.json").write_text(json.dumps(told))
+    done = host.run(*release)
+    assert done.returncode == 1
+    assert done.stdout.strip().endswith("below /storecast/staging/secrets: databases.crt")
+    found = {"Parameters": [{"Name": "/storecast/staging/secrets/databases.crt", "Value": "x"}]}
+    (host.state / "secrets.json").write_text(json.dumps(found))
+    before = len(host.calls("docker"))
+    done = host.run(release[0], "--fetch", release[1])
+    assert (done.returncode, f"STORECAST_RELEASE={folder}" in done.stdout) == (0, True), done.stdout
+    calls = [call for call in host.calls("docker")[before:] if call.startswith("compose")]
+    assert [call.split()[-2:] for call in calls] == [["pull", "--quiet"]]
+    assert host.run(*release).returncode == 0
+    files = f" -f {folder}/compose.yaml -f {folder}/deploy/compose/cache.yaml"
+    files += f" -f {folder}/deploy/compose/database.yaml up "
+    assert files in host.calls("docker")[-2]
 
 
 def test_a_damaged_bundle_is_not_started(host: Clone, tmp_path: Path) -> None:

@@ -65,8 +65,7 @@ resource "aws_db_instance" "this" {
   engine         = "postgres"
   engine_version = "16"
   instance_class = var.instance_class
-  db_name        = "storecast"
-  username       = "storecast"
+  username       = "postgres" # makes the two databases and their owners, and serves nothing else
 
   manage_master_user_password   = true
   master_user_secret_kms_key_id = var.kms_key_arn

@@ -167,3 +167,24 @@ resource "aws_ssm_parameter" "release" {
     ignore_changes = [value]
   }
 }
+
+# What stands beside the host in place of compose's own. A release reads it when it starts.
+locals {
+  beside = compact([var.database == null ? "" : "database", var.cache == null ? "" : "cache"])
+}
+
+resource "aws_ssm_parameter" "beside" {
+  count  = length(local.beside) == 0 ? 0 : 1
+  name   = "${local.parameters}/env/STORECAST_BESIDE"
+  type   = "SecureString"
+  key_id = module.encryption.key_arn
+  value  = join(" ", local.beside)
+}
+
+resource "aws_ssm_parameter" "database_host" {
+  count  = var.database == null ? 0 : 1
+  name   = "${local.parameters}/env/STORECAST_DATABASE_HOST"
+  type   = "SecureString"
+  key_id = module.encryption.key_arn
+  value  = split(":", module.database[0].address)[0]
+}

@@ -107,7 +107,7 @@ variable "compose_sha256" {
 }
 
 variable "database" {
-  description = "A PostgreSQL of RDS beside the host; null makes none. Compose goes on with its own until it is led there by hand: docs/operations/aws.md."
+  description = "A PostgreSQL of RDS beside the host, which the next release uses in place of compose's own; null makes none. What comes before: docs/operations/aws.md."
   type = object({
     instance_class = optional(string)
     storage_gb     = optional(number)
@@ -118,7 +118,7 @@ variable "database" {
 }
 
 variable "cache" {
-  description = "A Redis of ElastiCache beside the host; null makes none. Compose goes on with its own until it is led there by hand: docs/operations/aws.md."
+  description = "A Redis of ElastiCache beside the host, which the next release uses in place of compose's own; null makes none. What comes before: docs/operations/aws.md."
   type = object({
     node_type = optional(string)
     two_zones = optional(bool)

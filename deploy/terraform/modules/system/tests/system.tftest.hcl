@@ -64,6 +64,11 @@ run "the_smallest_system" {
   }
 
   assert {
+    condition     = length(aws_ssm_parameter.beside) + length(aws_ssm_parameter.database_host) == 0
+    error_message = "A release uses compose's own database and cache."
+  }
+
+  assert {
     condition     = output.name == "storecast-development" && output.parameters == "/storecast/development"
     error_message = "Names say which environment they are of."
   }
@@ -136,6 +141,11 @@ run "everything" {
   }
 
   assert {
+    condition     = nonsensitive(aws_ssm_parameter.beside[0].value) == "database cache" && aws_ssm_parameter.beside[0].name == "/storecast/production/env/STORECAST_BESIDE"
+    error_message = "A release is told what stands beside the host."
+  }
+
+  assert {
     condition     = output.url == "https://forecast.example.com"
     error_message = "Users find it by its domain."
   }
@@ -143,6 +153,20 @@ run "everything" {
   assert {
     condition     = toset(setsubtract(output.alarms, ["storecast-production-recover", "storecast-production-errors", "storecast-production-disk", "storecast-production-memory", "storecast-production-cpu", "storecast-production-host-unreachable"])) == toset(["storecast-production-balancer-errors", "storecast-production-balancer-no-host", "storecast-production-database-disk"])
     error_message = "What stands beside the host is watched too; a machine of the kind m has no credits."
+  }
+}
+
+run "a_cache_alone" {
+  command = plan
+
+  variables {
+    cache            = {}
+    cache_auth_token = "0123456789abcdef0123456789abcdef"
+  }
+
+  assert {
+    condition     = nonsensitive(aws_ssm_parameter.beside[0].value) == "cache" && length(aws_ssm_parameter.database_host) == 0
+    error_message = "Compose's own database goes on."
   }
 }
 
