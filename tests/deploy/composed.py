@@ -133,8 +133,8 @@ class EncryptedPostgres(Postgres):
 
 
 class EncryptedRedis(Redis):
-    """Redis with compose.yaml's configuration, on the containers' network, by its ``name`` and the certificate
-    of whom the file ``authority`` among the secrets is."""
+    """Redis with compose.yaml's configuration, on the containers' network, by its ``name`` and a certificate
+    of the one whose file among the secrets is ``authority``."""
 
     def __init__(self, folder: Path, secrets: Path, name: str = "redis", authority: str = "ca.crt") -> None:
         super().__init__(folder)

@@ -1,5 +1,5 @@
-"""The system of compose.yaml with PostgreSQL and Redis on other machines, as RDS and ElastiCache are: under names
-of their own, with certificates of another authority, and nobody there with all rights."""
+"""The system of compose.yaml with PostgreSQL and Redis on other machines, as RDS and ElastiCache are: under
+names of their own, with certificates of another authority, and nobody there with all rights."""
 
 from __future__ import annotations
 
