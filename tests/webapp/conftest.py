@@ -76,11 +76,9 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Iterator[Look]:
     """``look(service, page, name=value ...)``: the page at that address."""
 
     def draw(page: str) -> None:
-        import streamlit as st
+        from storecast.webapp import address, frame, navigation
 
-        from storecast.webapp import frame, navigation
-
-        st.session_state["_page"] = page
+        address.begin(page)
         navigation.menu()
         visitor = frame.visitor()
         with frame.boundary(visitor.client):

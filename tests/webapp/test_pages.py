@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Multiselect
 
 from storecast.service.security import new_key
 from storecast.settings import Settings
@@ -182,6 +183,29 @@ def test_the_address_follows_what_is_chosen(departments: Running, look: Look) ->
     assert len(app.dataframe[-1].value) == 8
     app.selectbox[0].set_value(13).run()
     assert "horizon" not in app.query_params
+
+
+def test_quick_choices_outrun_the_address_and_lose_nothing(departments: Running, look: Look) -> None:
+    """The browser sends the next choice before it knows the address of the one before: both count, of the
+    same box and of another one. Without a choice, as on the way back, the address of before counts."""
+
+    def box(app: AppTest) -> Multiselect[str]:
+        return next(found for found in app.multiselect if found.label == "Stores")
+
+    app = look(departments, "forecast")
+    before = list(box(app).value)
+    box(app).set_value([*before, "3"]).run()
+    assert app.query_params["series"] == [*before, "3"]
+    app.query_params.pop("series")
+    box(app).set_value(["3"]).run()
+    assert (box(app).value, app.query_params["series"]) == (["3"], "3")
+    app.query_params.pop("series")
+    app.selectbox[0].set_value(4).run()
+    assert (box(app).value, app.query_params["series"], app.selectbox[0].value) == (["3"], "3", 4)
+    app.query_params.clear()
+    app.run()
+    assert box(app).value == before
+    assert "series" not in app.query_params
 
 
 def test_errors_since_it_serves_are_told_apart_from_the_back_test_s(short: Running, look: Look) -> None:

@@ -1,5 +1,9 @@
 """What is chosen on a page stands in its address, so that a reload, another replica or a colleague with the
-link sees the same. Addresses hold keys and numbers, not the labels that people read."""
+link sees the same. Addresses hold keys and numbers, not the labels that people read.
+
+The address travels to the browser and back: with a second choice made quickly comes the address of before
+the first. Where a choice was just changed, what is chosen counts; where none was, as after a link or the way
+back, the address does."""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import streamlit as st
 
 from storecast.webapp.findings import plain
 
-__all__ = ["choose", "choose_many", "choose_titled", "current", "forget", "prefilled", "put"]
+__all__ = ["begin", "choose", "choose_many", "choose_titled", "current", "forget", "prefilled", "put"]
 
 T = TypeVar("T", bound=str | int | float)
 
@@ -21,6 +25,14 @@ def _text(value: str | int | float) -> str:
 
 def _key(name: str) -> str:
     return f"{st.session_state.get('_page', '')}.{name}"
+
+
+def begin(page: str) -> None:
+    """The page is drawn, for the first time or anew."""
+    state = st.session_state
+    drawn = state.get("_drawn", {})
+    state["_touched"] = any(key in state and state[key] != value for key, value in drawn.items())
+    state["_page"] = page
 
 
 def current(name: str) -> list[str]:
@@ -35,7 +47,11 @@ def put(name: str, values: Sequence[str]) -> None:
             st.query_params[name] = list(values)
         else:
             st.query_params.pop(name, None)
-    st.session_state.setdefault("_written", {})[_key(name)] = list(values)
+    key, state = _key(name), st.session_state
+    state.setdefault("_written", {})[key] = list(values)
+    if key in state:
+        value = state[key]
+        state.setdefault("_drawn", {})[key] = list(value) if isinstance(value, list) else value
 
 
 def forget(*names: str) -> None:
@@ -48,8 +64,8 @@ def forget(*names: str) -> None:
 def _told(name: str) -> list[str] | None:
     """What the address says, where that is news: on the first look, after a link, or after going back."""
     told, key = current(name), _key(name)
-    news = key not in st.session_state or told != st.session_state.get("_written", {}).get(key)
-    return told if news else None
+    other = told != st.session_state.get("_written", {}).get(key) and not st.session_state.get("_touched")
+    return told if other or key not in st.session_state else None
 
 
 def _miss(label: str, wished: Sequence[str], shown: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from storecast.webapp import frame, navigation
+from storecast.webapp import address, frame, navigation
 from storecast.webapp.trouble import Trouble
 
 __all__ = ["main"]
@@ -15,12 +15,12 @@ __all__ = ["main"]
 _ICON = Path(__file__).resolve().parent / "entry" / "icon.svg"
 
 
-def _count(visitor: frame.Visitor, page: str) -> None:
-    """Count this session and this page, once each time somebody opens it."""
+def _begin(visitor: frame.Visitor, page: str) -> None:
+    """Begin the page; count this session and this page, once each time somebody opens it."""
     seen = st.session_state.get("_page")
+    address.begin(page)
     if seen == page:
         return
-    st.session_state["_page"] = page
     with suppress(Trouble):  # counting is no reason to show nothing
         if seen is None:
             visitor.client.used("session", page)
@@ -45,7 +45,7 @@ def main() -> None:
     page = navigation.menu()
     visitor = frame.visitor()
     _aside(visitor)
-    _count(visitor, page.name)
+    _begin(visitor, page.name)
     if not frame.may(visitor, page.role):
         frame.heading(
             page.title,
