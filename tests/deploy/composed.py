@@ -66,7 +66,7 @@ class EncryptedPostgres(Postgres):
         self.port, self._secrets, self._folder = PORT, secrets, folder
         for name in ("postgresql.conf", "pg_hba.conf"):
             (folder / name).write_bytes((CONF / name).read_bytes())
-        for name in ("postgres.crt", "postgres.key"):
+        for name in ("postgres.crt", "postgres.key", "log_password", "mlflow_password"):
             (folder / name).write_bytes((secrets / name).read_bytes())
             os.chown(folder / name, user.pw_uid, user.pw_gid)
             (folder / name).chmod(0o600)
@@ -105,7 +105,7 @@ class EncryptedPostgres(Postgres):
     def make_databases(self, **environment: str) -> None:
         """As the image does on an empty volume, or as whom and where ``environment`` says."""
         text = (CONF / "databases.sh").read_text(encoding="utf-8")
-        for there, here in (("/run/secrets", self._secrets), ("/etc/storecast", CONF)):
+        for there, here in (("/run/secrets", self._folder), ("/etc/storecast", CONF)):
             text = text.replace(there, str(here))
         owner: dict[str, Any] = {} if environment else self.owner
         done = subprocess.run(
