@@ -65,7 +65,7 @@ def spoilt(what: str) -> Forecaster:
         "lost column": lambda: replace(sound, point=sound.point[:, 1:]),
         "lost history": lambda: replace(sound, history=history[:, 1:]),
         "no weeks": lambda: replace(sound, weeks=sound.weeks[:0]),
-        "a gap in the weeks": lambda: replace(sound, weeks=sound.weeks + 7),
+        "a gap in the weeks": lambda: replace(sound, weeks=sound.weeks + np.timedelta64(7, "D")),
         "keys out of order": lambda: replace(sound, keys=sound.keys[::-1]),
         "no bands": lambda: replace(sound, levels={"total": sound.levels["total"]}),
         "sums outside": lambda: with_level(of=series.of + 1),

@@ -152,7 +152,7 @@ def test_what_cannot_be_compared_is_refused_and_says_why() -> None:
 def test_few_weeks_prove_nothing() -> None:
     """Seven weeks are too few for any verdict."""
     rows, champion = _world(_noise(40.0, mean=120.0))
-    few = rows.week < FIRST + 7 * 7
+    few = rows.week < FIRST + np.timedelta64(49, "D")
     names = ("y", "weight", "candidate", "week", "cutoff", "h")
     cut = {name: getattr(rows, name)[few] for name in names}
     naives = {name: values[few] for name, values in rows.naives.items()}

@@ -16,7 +16,7 @@ CALM = Facts(CUTOFF, CUTOFF, None, None)
 
 
 def later(weeks: int) -> np.datetime64:
-    return np.datetime64(CUTOFF + 7 * weeks)
+    return np.datetime64(CUTOFF + np.timedelta64(7 * weeks, "D"))
 
 
 def live(

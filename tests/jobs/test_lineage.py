@@ -98,7 +98,7 @@ def test_new_events_have_their_own_part() -> None:
         return Panel(weeks[:rows], keys, values[:rows], keys, empty, {}, {})
 
     old = Forecaster.fit(panel(128), CONFIG, CALENDAR)
-    shut = np.datetime64(weeks[-1] + 14, "D")
+    shut = np.datetime64(weeks[-1] + np.timedelta64(14, "D"), "D")
     closure = Event("closure", shut, shut, "1", "")
     new = Forecaster.fit(panel(130), CONFIG, CALENDAR, [closure])
     registry = FakeRegistry()

@@ -505,7 +505,7 @@ def test_wrong_files_of_actuals(text: str, field: str, stores: Running) -> None:
 def test_actuals_end_with_the_forecasts(stores: Running) -> None:
     """The week after the last that is forecast is refused with what was expected."""
     weeks = [row["ds"] for row in stores.client.get("/v1/forecasts?series=1&horizon=20").json()["forecasts"]]
-    after = str(np.datetime64(weeks[-1]) + 7)
+    after = str(np.datetime64(weeks[-1]) + np.timedelta64(7, "D"))
     body = {"actuals": [{"unique_id": "1", "ds": weeks[-1], "y": 1}, {"unique_id": "1", "ds": after, "y": 1}]}
     (error,) = stores.client.post("/v1/actuals", json=body).json()["errors"]
     assert (error["field"], error["row"]) == ("actuals[1].ds", 2)

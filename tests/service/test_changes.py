@@ -38,7 +38,7 @@ def line(versions: dict[str, Made], tmp_path_factory: pytest.TempPathFactory) ->
     old = versions["departments"]
     panel, folder = old.panel, tmp_path_factory.mktemp("line") / "new"
     longer = Panel(
-        np.append(panel.weeks, panel.weeks[-1] + 7),
+        np.append(panel.weeks, panel.weeks[-1] + np.timedelta64(7, "D")),
         panel.keys,
         np.vstack([panel.values, panel.values[-52] * 1.1]).round(2),
         panel.stores,

@@ -66,7 +66,7 @@ def test_nothing_changed_changes_nothing(stores: Running, versions: dict[str, Ma
 def test_events_multiply_their_weeks(event, expected, stores: Running, versions: dict[str, Made]) -> None:
     """A closure sells nothing, an opening nothing before, a lift times its weeks; other weeks stay."""
     weeks = versions["stores"].forecaster.weeks
-    days = {n: str(weeks[0] + 7 * event[n]) for n in ("first", "last") if n in event}
+    days = {n: str(weeks[0] + np.timedelta64(7 * event[n], "D")) for n in ("first", "last") if n in event}
     found = _asked(stores, series="1", horizon=6, levels=[80], events=[{**event, **days}])
     _check_sums(found)
     for week, times in zip(found["weeks"], expected, strict=True):

@@ -50,7 +50,8 @@ def extend(old: Panel, news: Panel) -> Extended:
     """
     first, last = old.weeks[0], old.weeks[-1]
     _check_weeks(old, news)
-    weeks = np.arange(first, max(news.weeks[-1], last) + 7, np.timedelta64(7, "D"))
+    week = np.timedelta64(7, "D")
+    weeks = np.arange(first, max(news.weeks[-1], last) + week, week)
     born = news.keys[~np.isin(news.keys, old.keys)]
     keys = np.unique(np.concatenate([old.keys, born]))
     mine, theirs = np.searchsorted(keys, old.keys), np.searchsorted(keys, news.keys)

@@ -130,7 +130,7 @@ def test_a_closure_that_is_known_is_no_loss() -> None:
     panel = chain()
     values = panel.values.copy()
     values[FIRST:, 3] = np.nan
-    closed = Event("closure", panel.weeks[FIRST] - 6, panel.weeks[-1], series="04")
+    closed = Event("closure", panel.weeks[FIRST] - np.timedelta64(6, "D"), panel.weeks[-1], series="04")
     assert [a.kind for a in drift(change(panel, values), weeks=12).alarms] == ["lost-series"]
     assert drift(change(panel, values), weeks=12, events=[closed]).alarms == ()
 

@@ -55,7 +55,7 @@ def compare(panel: Panel, calendar: Calendar, learn: int, config: DriftConfig) -
     rows = len(values)
     block = np.unique(panel.blocks, return_inverse=True)[1].astype(np.int64)
     blocks = int(block.max()) + 1
-    span = np.concatenate([panel.weeks, panel.weeks[-1:] + 7])
+    span = np.concatenate([panel.weeks, panel.weeks[-1:] + np.timedelta64(7, "D")])
     timeline = make_timeline(span, 1, calendar)
     holidays = moving_holidays(block_index(values[:learn], block, blocks), timeline)[:, block]
     sold = values / holidays[:rows]
