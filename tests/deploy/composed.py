@@ -136,7 +136,7 @@ class EncryptedRedis(Redis):
     """Redis with compose.yaml's configuration, on the containers' network, by its ``name`` and a certificate
     of the one whose file among the secrets is ``authority``."""
 
-    def __init__(self, folder: Path, secrets: Path, name: str = "redis", authority: str = "ca.crt") -> None:
+    def __init__(self, folder: Path, secrets: Path, name: str, authority: str) -> None:
         super().__init__(folder)
         self._secrets, self._name, self._authority = secrets, name, authority
         self._command = [self._command[0], str(CONF / "redis.conf"), "--dir", str(folder)]
@@ -233,8 +233,8 @@ class Composed:
         secrets: Path,
         places: dict[str, Path],
         others: dict[str, str],
-        files: Sequence[Path] = (),
-        hosts: Sequence[str] = ("postgres", "redis", "s3"),
+        files: Sequence[Path],
+        hosts: Sequence[str],
     ) -> None:
         text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
         text = re.sub(r"(?<!\$)\$\{(\w+):-([^}]*)\}", r"\2", text)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 
 from storecast.webapp import address, frame, navigation
-from storecast.webapp.trouble import Trouble
 
 __all__ = ["main"]
 
@@ -21,10 +19,9 @@ def _begin(visitor: frame.Visitor, page: str) -> None:
     address.begin(page)
     if seen == page:
         return
-    with suppress(Trouble):  # counting is no reason to show nothing
-        if seen is None:
-            visitor.client.used("session", page)
-        visitor.client.used("page", page)
+    if seen is None:
+        visitor.client.used("session", page)
+    visitor.client.used("page", page)
 
 
 def _aside(visitor: frame.Visitor) -> None:

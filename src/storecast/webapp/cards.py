@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import streamlit as st
 from msgspec import Struct
 
 from storecast.webapp import source
 from storecast.webapp.client import Client
-from storecast.webapp.trouble import Trouble
 
 __all__ = ["Cards", "show_cards"]
 
@@ -62,8 +59,7 @@ def _shown(text: str) -> str:
 
 def _save(client: Client, found: Cards) -> None:
     def count() -> None:
-        with suppress(Trouble):  # counting is no reason to give nothing
-            client.used("download", "model")
+        client.used("download", "model")
 
     with st.container(horizontal=True):
         for card, name in ((found.model, "model-card"), (found.data, "data-card")):

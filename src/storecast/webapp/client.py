@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import httpx
@@ -281,5 +281,7 @@ class Client:
         return self.ask("GET", "/metrics").text
 
     def used(self, event: str, page: str) -> None:
-        """Count a session, page, upload, prediction, download or scenario."""
-        self.ask("POST", "/v1/usage", json={"event": event, "page": page}, timeout=httpx.Timeout(1.0))
+        """Count a session, page, upload, prediction, download or scenario; where that fails it is not
+        counted, which is no reason to give nothing."""
+        with suppress(Trouble):
+            self.ask("POST", "/v1/usage", json={"event": event, "page": page}, timeout=httpx.Timeout(1.0))

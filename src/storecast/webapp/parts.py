@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Literal
 
@@ -15,7 +14,6 @@ from storecast.webapp import address, source
 from storecast.webapp.answers import By, SeriesItem
 from storecast.webapp.client import Client
 from storecast.webapp.frame import visitor
-from storecast.webapp.trouble import Trouble
 from storecast.webapp.words import Words, plural
 
 __all__ = [
@@ -111,8 +109,7 @@ def save_buttons(
 
     def counted(make: Callable[[], bytes]) -> bytes:
         made = make()
-        with suppress(Trouble):  # counting is no reason to give nothing
-            client.used("download", page)
+        client.used("download", page)
         return made
 
     sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

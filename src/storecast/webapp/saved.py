@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -157,8 +156,7 @@ def _save(visitor: Visitor, found: Scenario | None, asked: dict[str, Any], *, go
     mine = found is not None and (visitor.session.role == "operator" or found.owner == visitor.session.caller)
 
     def count() -> None:
-        with suppress(Trouble):  # counting is no reason to fail
-            client.used("scenario", _PAGE)
+        client.used("scenario", _PAGE)
 
     def create() -> None:
         name = st.session_state[field].strip()

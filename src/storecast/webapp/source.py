@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -13,7 +12,6 @@ import streamlit as st
 
 from storecast.webapp import answers, entries, records
 from storecast.webapp.client import Client
-from storecast.webapp.trouble import Trouble
 
 __all__ = [
     "around",
@@ -107,8 +105,7 @@ def predictions(
     """Predictions of rows of the classic form, counted as one."""
 
     def ask() -> entries.Predictions:
-        with suppress(Trouble):  # counting is no reason to answer nothing
-            client.used("prediction", "form")
+        client.used("prediction", "form")
         return client.predictions(rows, levels)
 
     return kept("predictions", [rows, levels], ask)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -24,11 +23,6 @@ __all__ = ["show"]
 _WHAT = {"sales": "Sales to learn from", "rows": "Rows to predict"}
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _CSV = "text/csv"
-
-
-def _count(client: Client, event: str) -> None:
-    with suppress(Trouble):  # counting is no reason to fail
-        client.used(event, "upload")
 
 
 def _templates() -> None:
@@ -119,7 +113,7 @@ def _forecasts(client: Client, item: Dataset, words: Words) -> None:
                 f"/app/datasets/{item.id}/contents?name={quote(name)}",
                 key=f"_save_{name}",
                 icon=":material/download:",
-                on_click=lambda: _count(client, "download"),
+                on_click=lambda: client.used("download", "upload"),
             )
     uploaded.look(client, item, tables, words)
 
@@ -185,7 +179,7 @@ def _predict(visitor: Visitor) -> None:
     )
     done = uploader.rows_field(limits.upload_bytes, limits.rows)
     if done is not None:
-        _count(client, "prediction")
+        client.used("prediction", "upload")
     st.download_button(
         "Template, CSV",
         sheets.as_csv(_rows_template(client)),
@@ -209,7 +203,7 @@ def show(visitor: Visitor) -> None:
     st.markdown("Past sales are checked, learnt from and forecast for a year; this takes seconds to minutes.")
     stored = uploader.sales_field(visitor.session.limits.upload_bytes)
     if stored is not None:
-        _count(client, "upload")
+        client.used("upload", "upload")
         st.query_params["dataset"] = stored
     _templates()
     now = next(iter(address.current("dataset")), None)
